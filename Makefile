@@ -1,0 +1,60 @@
+# Every target works in a fresh clone: the environment `.venv` is made on first
+# use, and again only after pyproject.toml has changed.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# -qq: pip reports nothing but errors.
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "PYTHON=python3.12 chooses the interpreter that .venv is made with;"
+	@echo "ARGS goes to the demo or to pytest: make test ARGS='-k datasets -x'"
+
+demo: $(VENV)/.installed-plot ## fill the Palmer penguins; results in demo-output/
+	@mkdir -p demo-output
+	@# TensorFlow logs its start-up to stderr; shown only if the demo fails.
+	@$(BIN)/python docs/examples/demo.py $(ARGS) 2> demo-output/stderr.log \
+	  || { cat demo-output/stderr.log >&2; exit 1; }
+
+test: $(VENV)/.installed-dev ## run the tests and the docstring examples
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## check style and formatting, changing nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(VENV)/.installed-dev ## mend style and formatting
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove .venv, caches and everything made by the other targets
+	rm -rf $(VENV) demo-output build dist .coverage htmlcov
+	rm -rf .pytest_cache .ruff_cache
+	find vaeimpute tests docs -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "vaeimpute needs Python 3.11 or newer, and '$(PYTHON)' is not."; \
+	  echo "Name another one, such as: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Making the environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "'$(PYTHON) -m venv' failed; try another Python: make PYTHON=..."; exit 1; }
+
+$(VENV)/.installed-plot: pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "Installing vaeimpute into $(VENV) (TensorFlow is large: some minutes) ..."
+	@$(INSTALL) -e '.[plot]'
+	@touch $@
+
+# The extra `dev` contains `plot`, so the demo needs no second installation.
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "Installing vaeimpute and its test tools into $(VENV) (some minutes) ..."
+	@$(INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/.installed-plot

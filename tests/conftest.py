@@ -1,0 +1,30 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture
+def mixed_table():
+    """60 rows with a column of each kind; every column has missing cells.
+
+    The columns depend on one another, so that filling them is not hopeless.
+    """
+    rng = np.random.default_rng(0)
+    n_rows = 60
+    size = rng.normal(size=n_rows)
+    region = np.where(size + rng.normal(size=n_rows) > 0, "north", "south")
+    job = rng.choice(["baker", "clerk", "smith"], size=n_rows)
+    table = pd.DataFrame(
+        {
+            "height": 170 + 9 * size + rng.normal(size=n_rows),
+            "weight": 70 + 8 * size + 3 * rng.normal(size=n_rows),
+            "children": pd.array(rng.poisson(1.5, size=n_rows), dtype="Int64"),
+            "member": pd.array(size > 0.3, dtype="boolean"),
+            "region": pd.Categorical(region),
+            "job": job.astype(object),
+        },
+        # Labels that are not positions, so that confusing the two shows.
+        index=pd.RangeIndex(100, 100 + n_rows, name="person"),
+    ).infer_objects()
+    observed = rng.random(table.shape) > 0.15
+    return table.where(observed)

@@ -1,0 +1,226 @@
+"""The structure of the package, read from its source files."""
+
+import ast
+import graphlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vaeimpute
+
+PACKAGE = Path(vaeimpute.__file__).parent
+
+# A module imports only from the floors before its own.
+FLOORS = [
+    ["_columns", "amputation", "metrics", "datasets"],
+    ["_encoding", "_likelihoods", "_factor_analysis", "_numpy_ops", "_persistence"],
+    ["_vae"],
+    ["_engine"],
+    ["_training", "_conditional"],
+    ["_base"],
+    ["_imputer", "_transformer", "_supervised", "_outliers"],
+    ["model_selection", "inference", "diagnostics", "streaming", "archive"],
+    ["report"],
+    ["cli"],
+]
+FLOOR_OF = {module: floor for floor, row in enumerate(FLOORS) for module in row}
+
+# Slow to import or not installed with the package: only inside functions.
+LATE_IMPORTS = {
+    *("keras", "tensorflow", "jax", "torch"),
+    *("matplotlib", "polars", "pyarrow", "dask"),
+}
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): ast.parse(
+        path.read_text(encoding="utf-8")
+    )
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+INNER_MODULES = sorted(MODULES.keys() - {"__init__"})
+
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def imported_names(node):
+    """Return the dotted names that an import statement may refer to."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    module = node.module or ""
+    # The package is flat, so a relative import starts at the package itself.
+    home = ".".join(filter(None, ["vaeimpute", module])) if node.level else module
+    return [f"{home}.{alias.name}" for alias in node.names]
+
+
+def inner_imports(nodes):
+    """Return the modules of the package that the nodes import."""
+    names = [name.split(".") for node in nodes for name in imported_names(node)]
+    return {parts[1] for parts in names if parts[0] == "vaeimpute" and len(parts) > 1}
+
+
+def import_time_nodes(node):
+    """Yield the nodes that run when the module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (*FUNCTION, ast.Lambda)):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for other in child.orelse:
+                yield other
+                yield from import_time_nodes(other)
+            continue
+        yield child
+        yield from import_time_nodes(child)
+
+
+def n_lines_without_docstring(function):
+    body = function.body
+    if ast.get_docstring(function) is not None:
+        body = body[1:]
+    return function.end_lineno - body[0].lineno + 1 if body else 0
+
+
+def functions(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, FUNCTION)]
+
+
+@pytest.mark.parametrize("module", INNER_MODULES)
+def test_module_has_a_floor(module):
+    assert module in FLOOR_OF, f"give vaeimpute/{module}.py a floor in FLOORS"
+
+
+@pytest.mark.parametrize("module", INNER_MODULES)
+def test_imports_go_strictly_down(module):
+    floor = FLOOR_OF.get(module, -1)
+    # The version is the one thing that modules may read from the package itself.
+    targets = inner_imports(ast.walk(MODULES[module])) - {"__version__"}
+
+    wrong = {name for name in targets if FLOOR_OF.get(name, len(FLOORS)) >= floor}
+    assert not wrong, f"vaeimpute/{module}.py must not import {sorted(wrong)}"
+
+
+def test_modules_import_each_other_without_a_cycle():
+    # Every import of a module runs the package's __init__ first.
+    graph = {
+        module: inner_imports(import_time_nodes(tree)) & MODULES.keys() | {"__init__"}
+        for module, tree in MODULES.items()
+    }
+    graph["__init__"].discard("__init__")
+
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_late_imports_stay_inside_functions(module):
+    names = [
+        name
+        for node in import_time_nodes(MODULES[module])
+        for name in imported_names(node)
+    ]
+
+    early = {name for name in names if name.split(".")[0] in LATE_IMPORTS}
+    assert not early
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_file_and_functions_are_short(module):
+    path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 700
+
+    too_long = [
+        f"{function.name} in line {function.lineno}"
+        for function in functions(MODULES[module])
+        if n_lines_without_docstring(function) > 80
+    ]
+    assert not too_long
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"cli"}))
+def test_only_the_command_line_prints(module):
+    prints = [
+        node.lineno
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print"
+    ]
+    assert not prints, f"vaeimpute/{module}.py prints in line {prints}"
+
+
+def run_python(source):
+    """Run source in a new interpreter and return the JSON that it prints."""
+    finished = subprocess.run(
+        [sys.executable, "-c", source],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def test_importing_the_package_imports_no_other():
+    loaded = run_python(
+        "import json, sys, vaeimpute; print(json.dumps(sorted(sys.modules)))"
+    )
+    assert not {"numpy", "pandas", "sklearn", "keras"} & set(loaded)
+
+
+def test_importing_the_imputer_imports_no_keras():
+    loaded = run_python(
+        "import json, sys; from vaeimpute import VAEImputer;"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    assert "vaeimpute._imputer" in loaded
+    assert not {"keras", "tensorflow", "jax", "torch"} & set(loaded)
+
+
+def test_importing_the_modules_changes_nothing_global():
+    # What other packages change is theirs: they are imported before the first look.
+    outside = {
+        name
+        for module in INNER_MODULES
+        for node in import_time_nodes(MODULES[module])
+        for name in imported_names(node)
+        if name.split(".")[0] not in {"vaeimpute", "__future__"}
+    }
+    changed = run_python(
+        f"""
+import importlib, json, logging, os, random, warnings
+import numpy as np
+for name in {sorted(outside)}:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:  # `from a import b` where b is no module
+        importlib.import_module(name.rpartition(".")[0])
+def look():
+    return {{
+        "environment": dict(os.environ),
+        "random state": repr(random.getstate()),
+        "NumPy random state": repr(np.random.get_state(legacy=False)),
+        "NumPy errors": np.geterr(),
+        "warning filters": list(warnings.filters),
+        "log handlers": list(logging.getLogger().handlers),
+    }}
+before = look()
+for module in {INNER_MODULES}:
+    importlib.import_module("vaeimpute." + module)
+after = look()
+print(json.dumps([key for key in before if before[key] != after[key]]))
+"""
+    )
+    assert changed == []
+
+
+def test_public_names_exist():
+    for name in vaeimpute.__all__:
+        assert getattr(vaeimpute, name) is not None
+    assert dir(vaeimpute) == sorted(vaeimpute.__all__)
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'VAEImputr'"):
+        _ = vaeimpute.VAEImputr

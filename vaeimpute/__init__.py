@@ -1,0 +1,36 @@
+"""Fill the gaps of tables with mixed columns by a variational autoencoder.
+
+The public names are imported when they are first used, so that ``import
+vaeimpute`` takes no time and no module imports Keras before a model is fitted.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaeimpute import datasets, model_selection
+    from vaeimpute._imputer import VAEImputer
+
+__version__ = "0.1.0"
+
+__all__ = ["VAEImputer", "__version__", "datasets", "model_selection"]
+
+_HOME_OF_CLASS = {"VAEImputer": "vaeimpute._imputer"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _HOME_OF_CLASS:
+        found = getattr(import_module(_HOME_OF_CLASS[name]), name)
+    else:
+        found = import_module(f"{__name__}.{name}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,243 @@
+"""What every estimator shares: checking a table, fitting the model, scoring."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
+
+from vaeimpute._columns import TableSchema
+from vaeimpute._conditional import FittedVAE
+from vaeimpute._encoding import Encoding
+from vaeimpute._training import Settings, train
+
+#: Columns named in a message, at most.
+_MAX_NAMED = 10
+
+
+class BaseVAE(BaseEstimator):
+    """A variational autoencoder of a table with missing cells.
+
+    Holds no network: a fitted estimator is a schema, an encoding and weights as
+    NumPy arrays. Subclasses store the parameters named in `Settings` and
+    `categorical_features`, `missing_values`, `verbose` and `random_state`.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
+        "activation": [StrOptions({"silu", "gelu", "relu", "tanh"})],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "learning_rate_init": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="neither"),
+        ],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "missing_values": [Real, str, None, Options(object, {pd.NA})],
+        "device": [str, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __sklearn_tags__(self):
+        """Return scikit-learn's tags: NaN is welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def __sklearn_is_fitted__(self):
+        """Return whether a model has been fitted."""
+        return hasattr(self, "_model")
+
+    def score_samples(self, X):
+        """Estimate the log-density of each row's observed cells.
+
+        An importance-weighted bound (Burda et al. 2016) with fixed draws, in the
+        table's own units. The noise of a numeric column is taken no narrower than
+        its resolution allows, so that no cell counts as more than certain.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Nats per row; 0 for a row with nothing observed.
+        """
+        check_is_fitted(self)
+        return self._log_density(self._encode(self._check_table(X))[0])
+
+    def score(self, X, y=None):
+        """Return the mean log-likelihood per observed cell, in nats.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        score : float
+            Higher is better. Tables in other units are not comparable.
+        """
+        check_is_fitted(self)
+        rows = self._encode(self._check_table(X))[0]
+        n_observed = rows.observed.sum()
+        return float(self._log_density(rows).sum() / max(n_observed, 1))
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new rows from the model.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState instance or None, default=None
+            An integer makes the draw repeatable.
+
+        Returns
+        -------
+        X : DataFrame or ndarray of shape (n_samples, n_features)
+            With the columns and dtypes of the table of `fit`.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(
+                f"n_samples: got {n_samples!r}, expected an integer of 1 or more."
+            )
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        drawn = self._model.sample(n_samples, np.random.default_rng(seed))
+        return self._schema.build(self._encoding.decode(*drawn))
+
+    def _fit_model(self, X):
+        """Learn schema, encoding and weights; return values and missing cells.
+
+        An exception, Ctrl-C included, leaves the estimator as it was.
+        """
+        before = vars(self).copy()
+        try:
+            return self._learn(X)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _learn(self, X):
+        X = self._check_table(X, reset=True)
+        self._schema = TableSchema.infer(
+            X,
+            categorical_features=self.categorical_features,
+            missing_values=self.missing_values,
+        )
+        values, missing = self._schema.read(X)
+        if np.all(missing):
+            raise ValueError(
+                f"Every cell of X is missing: got {len(values)} rows and "
+                f"{values.shape[1]} columns without an observed cell, expected some."
+            )
+        self._encoding = Encoding.fit(values, self._schema)
+        trained = self._train(self._encoding.encode(values))
+        self._model = FittedVAE(
+            trained.architecture, trained.weights, self._encoding.layout()
+        )
+        self.n_iter_ = trained.n_iter
+        self.loss_curve_ = trained.loss_curve
+        self.validation_scores_ = trained.validation_scores
+        return values, missing
+
+    def _train(self, rows):
+        """Train on encoded rows, with a seed drawn from `random_state`."""
+        generator = check_random_state(self.random_state)
+        seed = int(generator.randint(np.iinfo(np.int32).max))
+        given = {field.name: getattr(self, field.name) for field in fields(Settings)}
+        settings = Settings(**given).resolve(len(rows.values))
+        on_check = self._progress(settings.max_iter) if self.verbose else None
+        names = [self._schema.columns[j].label for j in self._encoding.encoded]
+        return train(rows, self._encoding, settings, seed, names, on_check)
+
+    def _progress(self, n_epochs):
+        """Return a function that shows each check on Keras' progress bar."""
+        import keras
+
+        bar = keras.utils.Progbar(n_epochs, unit_name="epoch")
+        bar.stateful_metrics = {"loss", "score"}
+
+        def show(epoch, loss, score):
+            scores = [] if score is None else [("score", score)]
+            bar.update(epoch, [("loss", loss), *scores])
+
+        return show
+
+    def _check_table(self, X, reset=False):
+        """Return a frame, or a 2-D float or object array, as at `fit`."""
+        if isinstance(X, pd.DataFrame):
+            return self._check_frame(X, reset)
+        if issparse(X):  # let scikit-learn refuse it in its own words
+            return validate_data(self, X, reset=reset)
+        keep = FLOAT_DTYPES
+        if not hasattr(X, "__array__") or np.asarray(X).dtype.kind in "OUSb":
+            X = _as_objects(X)
+            keep = None
+        return validate_data(
+            self, X, dtype=keep, ensure_all_finite="allow-nan", reset=reset
+        )
+
+    def _check_frame(self, X, reset):
+        n_rows, n_columns = X.shape
+        if not n_columns or not n_rows:
+            what, count = ("feature", n_columns) if not n_columns else ("sample", 0)
+            raise ValueError(
+                f"Found array with {count} {what}(s) (shape={X.shape}) while a "
+                f"minimum of 1 is required by {type(self).__name__}."
+            )
+        return validate_data(self, X, skip_check_array=True, reset=reset)
+
+    def _encode(self, X):
+        """Return encoded rows, and which cells are missing in the table."""
+        values, missing = self._schema.read(X)
+        return self._encoding.encode(values), missing
+
+    def _log_density(self, rows):
+        # A Gaussian whose density times the column's resolution is at most one.
+        resolution = self._encoding.resolution
+        floor = 2 * np.log(resolution / np.sqrt(2 * np.pi))
+        density = self._model.log_density(rows, floor)
+        known = rows.observed[:, : len(resolution)]
+        return density - known @ np.log(self._encoding.scale)
+
+    def _name_columns(self, at):
+        """Return the names of some columns for a message."""
+        names = [str(self._schema.columns[j].name) for j in np.flatnonzero(at)]
+        more = len(names) - _MAX_NAMED
+        return names if more <= 0 else [*names[:_MAX_NAMED], f"and {more} more"]
+
+
+def _as_objects(X):
+    """Return an array that keeps text as text and numbers as numbers."""
+    if hasattr(X, "__array__"):
+        array = np.asarray(X)
+        return array if array.dtype.kind in "Ob" else array.astype(object)
+    array = np.asarray(X, dtype=object)
+    try:
+        return array.astype(float)
+    except (TypeError, ValueError):
+        return array

@@ -1,0 +1,153 @@
+"""Answers of a fitted model: reconstructions, densities and new rows, in NumPy.
+
+Rows are answered in blocks of one fixed size, so that a row's answer is the
+same to the bit whatever rows stand beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from vaeimpute import _numpy_ops
+from vaeimpute._encoding import Layout, Rows
+from vaeimpute._vae import (
+    VAE,
+    Architecture,
+    draw_latent,
+    latent_log_density,
+)
+
+_BLOCK_ROWS = 64
+
+#: Draws of z per row behind a density.
+_DENSITY_DRAWS = 64
+
+
+@dataclass(frozen=True)
+class FittedVAE:
+    """A trained model as plain data.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    weights : dict of str to ndarray
+    layout : Layout
+    """
+
+    architecture: Architecture
+    weights: dict[str, np.ndarray]
+    layout: Layout
+
+    def reconstruct(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Decode each row at its posterior mean given its observed cells.
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_rows, n_numeric)
+        log_levels : ndarray of shape (n_rows, n_levels)
+            Log-probabilities of the levels of all nominal columns.
+        """
+        model, weights = self._model(), self._weights()
+        numbers = np.empty((len(rows.values), self.architecture.n_numeric))
+        log_levels = np.empty((len(rows.values), self.architecture.n_levels))
+        for block, padded in _blocks(rows):
+            answers = model.reconstruct(weights, self.layout, padded)
+            n_rows = block.stop - block.start
+            numbers[block], log_levels[block] = (a[:n_rows] for a in answers)
+        return numbers, log_levels
+
+    def log_density(self, rows: Rows, log_noise_floor: np.ndarray) -> np.ndarray:
+        """Estimate log p(observed cells) of each row, in encoded units.
+
+        The importance-weighted bound (Burda et al. 2016, eq. 8) over draws from
+        the row's own posterior, the same noise for every row. Without networks
+        every weight equals p(x): the estimate is exact.
+
+        Parameters
+        ----------
+        rows : Rows
+        log_noise_floor : ndarray of shape (n_numeric,)
+            Least log-variance of the decoder's noise.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_rows,)
+            Nats; zero for a row with nothing observed.
+        """
+        weights = self._weights()
+        noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)
+        weights["decoder.log_noise"] = noise
+        density = np.empty(len(rows.values))
+        for block, padded in _blocks(rows):
+            bound = self._importance_bound(weights, padded)
+            density[block] = bound[: block.stop - block.start]
+        return np.where(rows.observed.any(axis=1), density, 0.0)
+
+    def sample(
+        self, n_rows: int, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw new rows from the prior.
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_rows, n_numeric)
+            With the decoder's noise.
+        log_levels : ndarray of shape (n_rows, n_levels)
+            Perturbed log-probabilities: each column's largest is its draw.
+        """
+        weights, model = self._weights(), self._model()
+        latent = generator.standard_normal((n_rows, self.architecture.n_latent))
+        decoded = model.decode(weights, self.layout, latent)
+        spread = np.exp(0.5 * weights["decoder.log_noise"])
+        numbers = decoded.numbers
+        numbers = numbers + spread * generator.standard_normal(numbers.shape)
+        log_levels = model.log_levels(self.layout, decoded)
+        # The largest of log-probabilities plus Gumbel noise is a categorical draw.
+        return numbers, log_levels + generator.gumbel(size=log_levels.shape)
+
+    def _importance_bound(self, weights, rows: Rows) -> np.ndarray:
+        model = self._model()
+        cells = model.cells(self.layout, rows.values, rows.observed)
+        posterior = model.encode(weights, self.layout, cells)
+        log_weights = []
+        for noise in _density_noise(self.architecture.n_latent):
+            noise = np.broadcast_to(noise, posterior.mean.shape)
+            latent = draw_latent(_numpy_ops, posterior, noise)
+            log_weights.append(
+                self._joint_log_density(model, weights, cells, latent)
+                - latent_log_density(_numpy_ops, posterior, noise)
+            )
+        return logsumexp(log_weights, axis=0) - np.log(len(log_weights))
+
+    def _joint_log_density(self, model, weights, cells, latent) -> np.ndarray:
+        """Return log p(x, z) per row."""
+        decoded = model.decode(weights, self.layout, latent)
+        cell = model.log_likelihood(weights, self.layout, cells, decoded)
+        constant = latent.shape[1] * np.log(2 * np.pi)
+        return cell.sum(axis=1) - 0.5 * (constant + np.sum(latent**2, axis=1))
+
+    def _model(self) -> VAE:
+        return VAE(self.architecture, _numpy_ops)
+
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {name: w.astype(np.float64) for name, w in self.weights.items()}
+
+
+def _blocks(rows: Rows) -> Iterator[tuple[slice, Rows]]:
+    """Yield where each block lies and its rows, padded to the fixed size."""
+    n_rows = len(rows.values)
+    for start in range(0, n_rows, _BLOCK_ROWS):
+        block = slice(start, min(start + _BLOCK_ROWS, n_rows))
+        missing = _BLOCK_ROWS - (block.stop - start)
+        padded = [np.pad(array[block], [(0, missing), (0, 0)]) for array in rows]
+        yield block, Rows(padded[0].astype(np.float64), padded[1])
+
+
+def _density_noise(n_latent: int) -> np.ndarray:
+    """Return fixed antithetic standard normal draws, (n_draws, 1, n_latent)."""
+    half = np.random.default_rng(0).standard_normal((_DENSITY_DRAWS // 2, 1, n_latent))
+    return np.concatenate([half, -half])

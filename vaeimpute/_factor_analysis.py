@@ -1,0 +1,186 @@
+"""Factor analysis of an incomplete table: the linear core of the model.
+
+``x = mean + loadings z + noise`` with ``z ~ N(0, I)`` and one noise variance
+per value. Fitted by expectation-maximisation over the observed cells only, so
+that no cell has to be filled first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Rows whose posterior covariances are held at once, in numbers (about 64 MiB).
+_BLOCK_NUMBERS = 2**23
+
+
+@dataclass(frozen=True)
+class FactorAnalysis:
+    """A fitted linear-Gaussian latent variable model.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_values,)
+    loadings : ndarray of shape (n_values, rank)
+    noise : ndarray of shape (n_values,)
+        Variances, never below the floor that the fit was given.
+    """
+
+    mean: np.ndarray
+    loadings: np.ndarray
+    noise: np.ndarray
+
+    @property
+    def rank(self) -> int:
+        """Number of factors."""
+        return self.loadings.shape[1]
+
+    def posterior(
+        self, values: np.ndarray, observed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean (n_rows, rank) and covariance (n_rows, rank, rank) of z.
+
+        The posterior precision is ``I + sum_j w_j w_j' / noise_j`` over the
+        observed values j (Bishop 2006, eq. 12.42 with one noise per value).
+        """
+        precision = observed / self.noise
+        outer = _outer_products(self.loadings)
+        identity = np.eye(self.rank)
+        inverse = identity + (precision @ outer).reshape(-1, self.rank, self.rank)
+        covariance = np.linalg.inv(inverse)
+        centred = np.where(observed, values - self.mean, 0.0)
+        projected = (centred * precision) @ self.loadings
+        mean = np.einsum("nij,nj->ni", covariance, projected)
+        return mean, covariance
+
+    def predict(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
+        """Return E[x | observed values], shape (n_rows, n_values)."""
+        filled = np.empty(values.shape)
+        for block in _blocks(len(values), self.rank):
+            latent, _ = self.posterior(values[block], observed[block])
+            filled[block] = self.mean + latent @ self.loadings.T
+        return filled
+
+
+def fit_factor_analysis(
+    values: np.ndarray,
+    observed: np.ndarray,
+    rank: int,
+    *,
+    noise_floor: float = 1e-3,
+    prior_rows: float = 2.0,
+    max_iter: int = 60,
+    tol: float = 1e-3,
+) -> FactorAnalysis:
+    """Fit factor analysis to the observed cells by parameter-expanded EM.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_values)
+        Standardised values; whatever stands in unobserved cells is ignored.
+    observed : bool ndarray of shape (n_rows, n_values)
+    rank : int
+        Number of factors, at most ``n_values``.
+    noise_floor : float
+        Smallest noise variance, in units of the value's variance.
+    prior_rows : float
+        Weight, in rows, of a prior that shrinks loadings to zero and noise to
+        the value's whole variance: what keeps a small table from fitting noise.
+    max_iter, tol : int, float
+        EM stops when no communality moves by more than `tol`.
+
+    References
+    ----------
+    Rubin & Thayer (1982), *EM algorithms for ML factor analysis*; Liu, Rubin
+    & Wu (1998), *Parameter expansion to accelerate EM*.
+    """
+    values = np.where(observed, values, 0.0)
+    model = _principal_start(values, observed, rank, noise_floor)
+    for _ in range(max_iter):
+        before = np.sum(model.loadings**2, axis=1)
+        model = _em_step(model, values, observed, noise_floor, prior_rows)
+        if np.max(np.abs(np.sum(model.loadings**2, axis=1) - before)) < tol:
+            break
+    return model
+
+
+def _em_step(model, values, observed, noise_floor, prior_rows) -> FactorAnalysis:
+    moments = _expected_moments(model, values, observed)
+    seconds, cross, squares, latent_mean, latent_second = moments
+    n_observed = observed.sum(axis=0)
+    # One ridge regression of each value on (z, 1): the prior acts on z alone.
+    ridge = prior_rows * np.diag(np.append(np.ones(model.rank), 1e-6))
+    coefficients = np.linalg.solve(seconds + ridge, cross[..., None])[..., 0]
+    fitted = np.einsum("vi,vij,vj->v", coefficients, seconds, coefficients)
+    residual = squares - 2 * np.sum(coefficients * cross, axis=1) + fitted
+    noise = (np.maximum(residual, 0.0) + prior_rows) / (n_observed + prior_rows)
+    loadings, mean = coefficients[:, :-1], coefficients[:, -1]
+    # Expansion: let z ~ N(m, R) for this step, then fold m and R back into the
+    # loadings, which multiplies the speed of plain EM.
+    spread = latent_second - np.outer(latent_mean, latent_mean)
+    root = np.linalg.cholesky(spread + 1e-9 * np.eye(model.rank))
+    return FactorAnalysis(
+        mean + loadings @ latent_mean,
+        loadings @ root,
+        np.maximum(noise, noise_floor),
+    )
+
+
+def _expected_moments(model, values, observed):
+    """Sum E[(z,1)(z,1)'] and x E[(z,1)] over each value's observed rows."""
+    n_rows, n_values = values.shape
+    size = model.rank + 1
+    seconds = np.zeros((n_values, size * size))
+    cross = np.zeros((n_values, size))
+    latent_mean = np.zeros(model.rank)
+    latent_second = np.zeros((model.rank, model.rank))
+    for block in _blocks(n_rows, model.rank):
+        mean, covariance = model.posterior(values[block], observed[block])
+        extended = np.column_stack([mean, np.ones(len(mean))])
+        second = extended[:, :, None] * extended[:, None, :]
+        second[:, :-1, :-1] += covariance
+        present = observed[block].astype(float)
+        seconds += present.T @ second.reshape(len(mean), -1)
+        cross += values[block].T @ extended
+        latent_mean += mean.sum(axis=0)
+        latent_second += second[:, :-1, :-1].sum(axis=0)
+    squares = np.sum(values**2, axis=0)
+    shape = (n_values, size, size)
+    return (
+        seconds.reshape(shape),
+        cross,
+        squares,
+        latent_mean / n_rows,
+        latent_second / n_rows,
+    )
+
+
+def _principal_start(values, observed, rank, noise_floor) -> FactorAnalysis:
+    """Start from the leading eigenvectors of the pairwise covariance."""
+    n_observed = np.maximum(observed.sum(axis=0), 1)
+    mean = values.sum(axis=0) / n_observed
+    centred = np.where(observed, values - mean, 0.0)
+    present = observed.astype(float)
+    together = present.T @ present
+    # Pairs seen in few rows are shrunk: their products are mostly noise.
+    covariance = (centred.T @ centred) / (together + 2.0)
+    eigenvalues, eigenvectors = np.linalg.eigh(covariance)
+    leading, vectors = eigenvalues[::-1][:rank], eigenvectors[:, ::-1][:, :rank]
+    rest = eigenvalues[::-1][rank:]
+    level = max(float(rest.mean()) if len(rest) else 0.0, noise_floor)
+    scale = np.sqrt(np.maximum(leading - level, 1e-2 * level))
+    loadings = vectors * scale
+    noise = np.diag(covariance) - np.sum(loadings**2, axis=1)
+    return FactorAnalysis(mean, loadings, np.maximum(noise, max(noise_floor, 0.05)))
+
+
+def _outer_products(loadings: np.ndarray) -> np.ndarray:
+    """Return w_j w_j' flattened, shape (n_values, rank * rank)."""
+    outer = loadings[:, :, None] * loadings[:, None, :]
+    return outer.reshape(len(loadings), -1)
+
+
+def _blocks(n_rows: int, rank: int):
+    size = max(1, _BLOCK_NUMBERS // (rank + 1) ** 2)
+    return (slice(start, start + size) for start in range(0, n_rows, size))

@@ -1,0 +1,105 @@
+"""The part of ``keras.ops`` that the model speaks, in NumPy.
+
+The model's formulas stand once, in `_vae`, and take the namespace to compute
+in: ``keras.ops`` to train, this one to answer. Answers therefore need no
+Keras, survive a fork and come in double precision on every backend.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import (
+    clip,
+    concatenate,
+    einsum,
+    equal,
+    exp,
+    eye,
+    log,
+    matmul,
+    maximum,
+    mean,
+    reshape,
+    sqrt,
+    square,
+    sum,
+    tanh,
+    transpose,
+    where,
+)
+from numpy.linalg import cholesky
+
+__all__ = [
+    "cast",
+    "cholesky",
+    "clip",
+    "concatenate",
+    "diagonal",
+    "einsum",
+    "equal",
+    "exp",
+    "eye",
+    "gelu",
+    "log",
+    "matmul",
+    "maximum",
+    "mean",
+    "relu",
+    "reshape",
+    "silu",
+    "softplus",
+    "solve_triangular",
+    "sqrt",
+    "square",
+    "stop_gradient",
+    "sum",
+    "take",
+    "tanh",
+    "transpose",
+    "where",
+]
+
+
+def cast(x, dtype):
+    """Return `x` as double precision, whatever precision is named."""
+    return np.asarray(x, dtype=np.float64)
+
+
+def diagonal(x, offset=0, axis1=0, axis2=1):
+    """Return the diagonals over two axes."""
+    return np.diagonal(x, offset, axis1, axis2)
+
+
+def take(x, indices, axis):
+    """Return the entries at `indices` along an axis."""
+    return np.take(x, indices, axis=axis)
+
+
+def stop_gradient(x):
+    """Return `x`: there is no gradient to stop."""
+    return x
+
+
+def solve_triangular(a, b, lower=False):
+    """Solve ``a x = b`` for batches of triangular matrices."""
+    return np.linalg.solve(a, b)
+
+
+def softplus(x):
+    """Return log(1 + exp(x)) without overflow."""
+    return np.logaddexp(x, 0.0)
+
+
+def relu(x):
+    """Return max(x, 0)."""
+    return np.maximum(x, 0.0)
+
+
+def silu(x):
+    """Return x times its logistic function, by way of tanh: no overflow."""
+    return x * (0.5 + 0.5 * np.tanh(0.5 * x))
+
+
+def gelu(x):
+    """Return the Gaussian error linear unit in its tanh form, Keras' default."""
+    return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))

@@ -1,0 +1,424 @@
+"""Training: the linear core, its rank, then the networks as long as they pay.
+
+Some observed cells are held out. The core's rank and the number of training
+steps are chosen by how well these cells are predicted; then all cells train.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from vaeimpute import _numpy_ops
+from vaeimpute._encoding import Encoding, Layout, Rows
+from vaeimpute._engine import MAX_STEPS, Engine, Steps, TrainingState
+from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
+from vaeimpute._vae import VAE, Architecture, initial_weights
+
+#: Largest share of a row's observed cells that a training step hides.
+_MAX_HIDDEN_RATE = 0.8
+
+#: Rows whose cells are held out, and rows that choose the core's rank, at most.
+_VALIDATION_ROWS = 4096
+_RANK_NUMBERS = 2**30
+
+#: Steps of growing learning rate, and steps between two looks at held-out cells.
+_WARM_UP_STEPS = 100
+_CHECK_STEPS = 100
+
+#: Share of all epochs kept for annealing the learning rate on all cells.
+_ANNEAL_SHARE = 0.3
+
+_AVERAGE_DECAY = 0.99
+_MAX_RANK = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; sizes may be "auto" and follow the table.
+
+    The fields are `VAEImputer`'s parameters of the same names.
+    """
+
+    n_components: int | str = "auto"
+    hidden_layer_sizes: tuple[int, ...] | str = "auto"
+    activation: str = "silu"
+    max_iter: int | str = "auto"
+    batch_size: int | str = "auto"
+    learning_rate_init: float | str = "auto"
+    early_stopping: bool = True
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    beta: float = 1.0
+    device: str | None = None
+
+    def resolve(self, n_rows: int) -> Settings:
+        """Return settings with every "auto" but the rank's replaced by numbers."""
+        batch = self.batch_size
+        if batch == "auto":
+            batch = int(np.clip(_power_of_two(n_rows / 4), 32, 256))
+            batch *= 1 + (n_rows > 50_000) + 2 * (n_rows > 200_000)
+        hidden = self.hidden_layer_sizes
+        if hidden == "auto":
+            width = 64 if n_rows < 200 else 128 if n_rows < 3_000 else 192
+            hidden = (width, width)
+        epochs = self.max_iter
+        if epochs == "auto":
+            n_steps = min(10 * n_rows, 3_000 + n_rows // 50)
+            epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
+        rate = self.learning_rate_init
+        return replace(
+            self,
+            batch_size=batch,
+            hidden_layer_sizes=tuple(hidden),
+            max_iter=epochs,
+            learning_rate_init=2e-3 if rate == "auto" else rate,
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of training, as plain data.
+
+    Attributes
+    ----------
+    architecture : Architecture
+        Without hidden layers where the networks did not beat the core.
+    weights : dict of str to ndarray
+    n_iter : int
+        Epochs trained.
+    loss_curve : list of float
+        Mean loss of each epoch, in nats per column.
+    validation_scores : list of float
+        Explained share of the held-out cells at each check; first the core's.
+    """
+
+    architecture: Architecture
+    weights: dict[str, np.ndarray]
+    n_iter: int
+    loss_curve: list[float]
+    validation_scores: list[float]
+
+
+def train(
+    rows: Rows,
+    encoding: Encoding,
+    settings: Settings,
+    seed: int,
+    names: Sequence[str],
+    on_check: Callable[[int, float, float | None], None] | None = None,
+) -> Trained:
+    """Fit core and networks to encoded rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    encoding : Encoding
+    settings : Settings
+    seed : int
+    names : sequence of str
+        The encoded columns in words, for messages.
+    on_check : callable, optional
+        Called with epoch, loss and validation score after every check; whatever
+        it raises ends the training.
+    """
+    generator = np.random.default_rng(seed)
+    settings = settings.resolve(len(rows.values))
+    validation = None
+    if settings.early_stopping:
+        validation = _hold_out(rows, encoding, settings.validation_fraction, generator)
+    core = _choose_core(rows, encoding, settings, validation)
+    run = _Run(rows, encoding, settings, core, validation, generator, names, on_check)
+    return run.train()
+
+
+@dataclass(frozen=True)
+class _Validation:
+    """Held-out cells: the rows they lie in, as they are and without them."""
+
+    training: Rows  # the whole table without the held-out cells
+    truth: Rows  # rows with held-out cells
+    shown: Rows  # the same rows without them
+    encoding: Encoding
+
+    def score(self, numbers: np.ndarray, log_levels: np.ndarray) -> float:
+        """Return the explained share of the held-out cells, at most 1.
+
+        One minus squared error plus log-loss over what the column's mean and
+        shares would have: pooled over all held-out cells.
+        """
+        hidden = self.truth.observed & ~self.shown.observed
+        n_numeric = numbers.shape[1]
+        of_numbers = hidden[:, :n_numeric]
+        error = numbers - self.truth.values[:, :n_numeric]
+        loss, baseline = np.sum(error[of_numbers] ** 2), float(of_numbers.sum())
+        blocks = self.encoding.level_blocks()
+        for k, (block, levels) in enumerate(
+            zip(blocks, self.encoding.levels, strict=True), start=n_numeric
+        ):
+            at = np.flatnonzero(hidden[:, k])
+            codes = self.truth.values[at, k].astype(int)
+            loss -= log_levels[at, block.start + codes].sum()
+            baseline -= np.log(levels.share[codes]).sum()
+        return float(1.0 - loss / max(baseline, 1e-12))
+
+
+def _hold_out(rows, encoding, fraction, generator) -> _Validation | None:
+    """Hold out a share of the observed cells, of at most a few thousand rows."""
+    n_rows = len(rows.values)
+    chosen = np.sort(generator.permutation(n_rows)[:_VALIDATION_ROWS])
+    hidden = np.zeros(rows.observed.shape, bool)
+    hidden[chosen] = generator.random((len(chosen), hidden.shape[1])) < fraction
+    hidden &= rows.observed
+    # What remains of each column must still show its spread.
+    hidden[:, (rows.observed & ~hidden).sum(axis=0) < 3] = False
+    chosen = chosen[hidden[chosen].any(axis=1)]
+    if not len(chosen):
+        return None
+    training = Rows(rows.values, rows.observed & ~hidden)
+    truth, shown = (Rows(r.values[chosen], r.observed[chosen]) for r in (rows, training))
+    return _Validation(training, truth, shown, encoding)
+
+
+def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
+    """Fit the core at the rank that predicts held-out cells best."""
+    layout = encoding.layout()
+    n_values = len(layout.live)
+    if settings.n_components != "auto":
+        ranks = [min(settings.n_components, n_values)]
+    elif validation is None:
+        ranks = [min(n_values, _MAX_RANK)]
+    else:
+        ranks = _candidate_ranks(n_values)
+    training = rows if validation is None else validation.training
+    best, best_score = None, -np.inf
+    for rank in ranks:
+        core = _fit_core(training, encoding, rank)
+        score = 0.0 if validation is None else _core_score(core, encoding, validation)
+        if score <= best_score:
+            break
+        best, best_score = core, score
+    return best
+
+
+def _candidate_ranks(n_values: int) -> list[int]:
+    top = min(n_values, _MAX_RANK)
+    return [rank for rank in (1, 2, 4, 8, 16, 32) if rank < top] + [top]
+
+
+def _fit_core(rows: Rows, encoding: Encoding, rank: int) -> FactorAnalysis:
+    layout = encoding.layout()
+    n_rows, n_values = len(rows.values), len(layout.live)
+    limit = max(1000, _RANK_NUMBERS // (n_values * rank * rank))
+    some = slice(None) if n_rows <= limit else _spread_over(n_rows, limit)
+    model = VAE(_architecture(encoding, rank, ()), _numpy_ops)
+    cells = model.cells(layout, rows.values[some], rows.observed[some])
+    return fit_factor_analysis(cells.values, cells.present > 0, rank)
+
+
+def _core_score(core, encoding, validation) -> float:
+    architecture = _architecture(encoding, core.rank, ())
+    weights = _core_weights(core, architecture)
+    model, layout = VAE(architecture, _numpy_ops), encoding.layout()
+    parts = []
+    for start in range(0, len(validation.shown.values), 512):
+        block = Rows(*(array[start : start + 512] for array in validation.shown))
+        parts.append(model.reconstruct(weights, layout, block))
+    return validation.score(*(np.concatenate(a) for a in zip(*parts, strict=True)))
+
+
+def _architecture(encoding: Encoding, n_latent: int, hidden, activation="silu"):
+    layout = encoding.layout()
+    return Architecture(
+        n_numeric=len(encoding.numeric),
+        n_nominal=len(encoding.nominal),
+        n_scores=len(layout.live) - len(encoding.numeric),
+        n_levels=len(layout.log_share),
+        n_latent=n_latent,
+        hidden_layer_sizes=hidden,
+        activation=activation,
+        n_bins=encoding.edges.shape[1] - 1,
+    )
+
+
+def _core_weights(core: FactorAnalysis, architecture: Architecture):
+    """Return the core's weights; latents beyond its rank load on nothing yet."""
+    loadings = np.zeros((len(core.mean), architecture.n_latent))
+    loadings[:, : core.rank] = core.loadings
+    log_noise = np.log(core.noise)
+    weights = {
+        "core.mean": core.mean,
+        "core.loadings": loadings,
+        "core.log_noise": log_noise,
+        "decoder.log_noise": log_noise[: architecture.n_numeric],
+    }
+    return {name: weight.astype(np.float32) for name, weight in weights.items()}
+
+
+class _Run:
+    """One training run of the networks on a fitted core."""
+
+    def __init__(
+        self, rows, encoding, settings, core, validation, generator, names, on_check
+    ):
+        self._rows, self._encoding, self._settings = rows, encoding, settings
+        self._core, self._validation = core, validation
+        self._generator, self._names, self._on_check = generator, names, on_check
+        n_latent = settings.n_components
+        if n_latent == "auto":
+            n_latent = int(np.clip(_power_of_two(core.rank, math.ceil), 4, _MAX_RANK))
+        self._architecture = _architecture(
+            encoding, n_latent, settings.hidden_layer_sizes, settings.activation
+        )
+        self._engine = Engine(
+            self._architecture, settings.batch_size, settings.device
+        )
+        self._layout = self._engine.place_layout(encoding.layout())
+        self._n_steps = math.ceil(len(rows.values) / settings.batch_size)
+        self._loss_curve, self._scores = [], []
+
+    def train(self) -> Trained:
+        """Run the steady phase, then anneal, or keep the core if it is better."""
+        start = self._engine.initial_state(
+            initial_weights(
+                self._architecture,
+                _core_weights(self._core, self._architecture),
+                self._generator,
+            )
+        )
+        settings = self._settings
+        anneal = max(1, round(_ANNEAL_SHARE * settings.max_iter))
+        best, best_epoch = self._steady_phase(start, settings.max_iter - anneal)
+        if self._validation is not None:
+            if best is start and settings.max_iter > anneal:
+                return self._core_alone()
+            anneal = math.ceil(_ANNEAL_SHARE / (1 - _ANNEAL_SHARE) * best_epoch)
+        state = self._anneal(best, max(1, anneal))
+        weights = self._engine.weights(state.average)
+        return self._trained(self._architecture, weights)
+
+    def _steady_phase(self, state, n_epochs) -> tuple[TrainingState, int]:
+        """Train at a constant rate; return the best state and its epoch."""
+        rows = self._rows if self._validation is None else self._validation.training
+        rows = self._engine.place_rows(rows)
+        best, best_epoch, since = state, 0, 0
+        self._check(state)
+        per_check = max(1, round(_CHECK_STEPS / self._n_steps))
+        for epoch in range(0, n_epochs, per_check):
+            count = min(per_check, n_epochs - epoch)
+            following = self._epochs(state, rows, epoch, count, self._warm_up)
+            if following is None:
+                break
+            state = following
+            score = self._check(state)
+            if score is None or score > max(self._scores[:-1]) + self._settings.tol:
+                best, best_epoch, since = state, epoch + count, 0
+            else:
+                since += 1
+            if since >= self._settings.n_iter_no_change:
+                break
+        return best, best_epoch
+
+    def _anneal(self, state, n_epochs) -> TrainingState:
+        """Bring the learning rate down to zero along a cosine, on all cells."""
+        rows = self._engine.place_rows(self._rows)
+        total = n_epochs * self._n_steps
+
+        def rate(step):
+            return 0.5 * (1 + np.cos(np.pi * step / total))
+
+        return self._epochs(state, rows, 0, n_epochs, rate) or state
+
+    def _epochs(self, state, rows, first, count, rate) -> TrainingState | None:
+        """Train whole epochs; None if the loss stops being a number."""
+        n_rows = len(self._rows.values)
+        length = self._n_steps * self._settings.batch_size
+        order = [
+            np.resize(self._generator.permutation(n_rows), length)
+            for _ in range(count)
+        ]
+        order = np.concatenate(order).reshape(-1, self._settings.batch_size)
+        losses = []
+        for start in range(0, len(order), MAX_STEPS):
+            chosen = order[start : start + MAX_STEPS]
+            number = first * self._n_steps + start + np.arange(len(chosen))
+            steps = self._draw_steps(chosen, rate(number))
+            state, loss = self._engine.train(
+                state, rows, self._layout, steps, self._settings.beta
+            )
+            losses.append(loss)
+        by_epoch = np.concatenate(losses).reshape(count, -1).mean(axis=1)
+        if not np.all(np.isfinite(by_epoch)):
+            self._warn_not_finite(first)
+            return None
+        self._loss_curve.extend(by_epoch.tolist())
+        return state
+
+    def _draw_steps(self, chosen, rate) -> Steps:
+        generator, shape = self._generator, chosen.shape
+        columns, latents = self._architecture.n_columns, self._architecture.n_latent
+        return Steps(
+            rows=chosen.astype(np.int32),
+            rate=_MAX_HIDDEN_RATE * generator.random((*shape, 1), np.float32),
+            hide=generator.random((*shape, columns), np.float32),
+            noise=generator.standard_normal((*shape, latents), np.float32),
+            learning_rate=np.float32(self._settings.learning_rate_init * rate),
+            decay=np.full(len(chosen), _AVERAGE_DECAY, np.float32),
+        )
+
+    def _warm_up(self, step):
+        return np.minimum(1.0, (step + 1) / _WARM_UP_STEPS)
+
+    def _check(self, state) -> float | None:
+        score = None
+        if self._validation is not None:
+            answers = self._engine.answer(
+                state.average, self._layout, self._validation.shown
+            )
+            score = self._validation.score(*answers)
+            self._scores.append(score)
+        if self._on_check is not None and self._loss_curve:
+            self._on_check(len(self._loss_curve), self._loss_curve[-1], score)
+        return score
+
+    def _core_alone(self) -> Trained:
+        core = _fit_core(self._rows, self._encoding, self._core.rank)
+        architecture = _architecture(self._encoding, core.rank, ())
+        return self._trained(architecture, _core_weights(core, architecture))
+
+    def _trained(self, architecture, weights) -> Trained:
+        return Trained(
+            architecture, weights, len(self._loss_curve), self._loss_curve, self._scores
+        )
+
+    def _warn_not_finite(self, epoch):
+        sizes = np.abs(self._rows.values[:, : self._architecture.n_numeric])
+        largest = sizes.max(axis=0, initial=0.0)
+        where = ""
+        if len(largest):
+            j = np.argmax(largest)
+            where = (
+                f" {self._names[j]} has the most extreme value, "
+                f"{largest[j]:.3g} standard deviations from its mean."
+            )
+        warnings.warn(
+            f"The loss was no longer finite after epoch {epoch}: training stopped and "
+            f"the last good weights are kept.{where} A smaller learning_rate_init "
+            "may help.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def _spread_over(n_rows: int, n_chosen: int) -> np.ndarray:
+    return np.linspace(0, n_rows - 1, n_chosen).astype(int)
+
+
+def _power_of_two(size: float, rounding=round) -> int:
+    return 2 ** max(0, rounding(math.log2(max(size, 1))))

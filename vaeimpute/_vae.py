@@ -1,0 +1,443 @@
+"""The variational autoencoder: encoder, decoder and loss, as pure functions.
+
+Symbols (docs/theory.md ties each to its formula)
+    x  encoded row           o  its observed cells     c  the cells shown of o
+    z  latent                W  core loadings          b  core mean
+    psi  core noise          A = I + W' Psi_c^-1 W     posterior precision of z
+
+Everything is a function of weights and data in a namespace `ops`, which is
+``keras.ops`` in training (any backend differentiates it) and `_numpy_ops` for
+answers. Nothing here holds state, draws random numbers or knows a table.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vaeimpute._encoding import Layout, Rows
+from vaeimpute._likelihoods import (
+    gaussian_log_density,
+    level_log_probabilities,
+    linear_logits,
+)
+
+#: What the hidden-cell term weighs beside the evidence bound: 8 times half the
+#: squared error of a standardised cell, 4 times the log-loss of a nominal one.
+_HIDDEN_NUMBER_WEIGHT = 8.0
+_HIDDEN_LEVEL_WEIGHT = 4.0
+
+#: The networks may widen or narrow the core's posterior by e^2 at most.
+_LOG_SCALE_BOUND = 2.0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the model: all that decides which program is compiled.
+
+    Attributes
+    ----------
+    n_numeric, n_nominal : int
+        Columns of either kind; rows hold numeric columns first.
+    n_scores, n_levels : int
+        Core values and levels of all nominal columns together.
+    n_latent : int
+    hidden_layer_sizes : tuple of int
+        Units inside each residual block, in encoder and decoder alike; the
+        first entry is also the width of the stream that blocks add to.
+    activation : {"silu", "gelu", "relu", "tanh"}
+    n_bins : int
+        Pieces of the piecewise-linear encoding of an observed number.
+    """
+
+    n_numeric: int
+    n_nominal: int
+    n_scores: int
+    n_levels: int
+    n_latent: int
+    hidden_layer_sizes: tuple[int, ...]
+    activation: str = "silu"
+    n_bins: int = 16
+
+    @property
+    def n_columns(self) -> int:
+        """Numeric and nominal columns."""
+        return self.n_numeric + self.n_nominal
+
+    @property
+    def n_values(self) -> int:
+        """Values of the core: numbers and nominal scores."""
+        return self.n_numeric + self.n_scores
+
+    @property
+    def n_features(self) -> int:
+        """Inputs of the encoder network."""
+        bins = self.n_numeric * self.n_bins
+        return 2 * self.n_values + self.n_columns + self.n_latent + bins
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the name and shape of every weight, in their fixed order."""
+        d, values = self.n_latent, self.n_values
+        shapes: dict[str, tuple[int, ...]] = {
+            "core.mean": (values,),
+            "core.loadings": (values, d),
+            "core.log_noise": (values,),
+            "decoder.log_noise": (self.n_numeric,),
+        }
+        if not self.hidden_layer_sizes:
+            return shapes
+        width = self.hidden_layer_sizes[0]
+        outputs = self.n_numeric + self.n_levels
+        shapes |= self._tower_shapes("encoder", self.n_features)
+        shapes |= _dense_shapes("encoder.mean", width, d)
+        shapes |= _dense_shapes("encoder.log_scale", width, d)
+        shapes |= self._tower_shapes("decoder", d)
+        shapes |= _dense_shapes("decoder.output", width, outputs)
+        return shapes
+
+    def _tower_shapes(self, name: str, n_inputs: int) -> dict[str, tuple[int, ...]]:
+        width = self.hidden_layer_sizes[0]
+        shapes = _dense_shapes(f"{name}.input", n_inputs, width)
+        for i, units in enumerate(self.hidden_layer_sizes):
+            shapes |= _dense_shapes(f"{name}.block{i}.up", width, units)
+            shapes |= _dense_shapes(f"{name}.block{i}.down", units, width)
+        return shapes
+
+
+class Cells(NamedTuple):
+    """Rows as the core sees them: padding and unobserved cells are zero."""
+
+    values: Any  # (n_rows, n_values)
+    present: Any  # (n_rows, n_values), 1 where observed
+    observed: Any  # (n_rows, n_columns), 1 where observed
+    indicators: Any  # (n_rows, n_levels), 1 at the level of an observed cell
+
+
+class Posterior(NamedTuple):
+    """Gaussian q(z | x_c) with covariance ``root @ root'``.
+
+    ``root = diag(exp(log_scale)) L'^-1`` for ``A = L L'``: the core's exact
+    posterior covariance, each direction scaled by the network.
+    """
+
+    mean: Any  # (n_rows, n_latent)
+    log_scale: Any  # (n_rows, n_latent)
+    factor: Any  # (n_rows, n_latent, n_latent), L
+    root: Any  # (n_rows, n_latent, n_latent)
+
+    def __getitem__(self, rows):
+        """Return the posterior of a slice of rows, or one of the four arrays."""
+        if isinstance(rows, slice):
+            return Posterior(*(array[rows] for array in self))
+        return tuple.__getitem__(self, rows)
+
+
+class Decoded(NamedTuple):
+    """Parameters of p(x | z)."""
+
+    numbers: Any  # (n_rows, n_numeric), means
+    logits: Any  # (n_rows, n_levels)
+
+
+class VAE:
+    """The model's formulas for one architecture in one namespace.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    ops : module
+        ``keras.ops`` or `_numpy_ops`.
+    """
+
+    def __init__(self, architecture: Architecture, ops):
+        self.architecture = architecture
+        self.ops = ops
+        self._activation = getattr(ops, architecture.activation)
+
+    def cells(self, layout: Layout, values, observed) -> Cells:
+        """Expand encoded rows (n_rows, n_columns): numbers as they are, codes to scores.
+
+        `values` may hold anything finite in unobserved cells.
+        """
+        ops, n_numeric = self.ops, self.architecture.n_numeric
+        observed = ops.cast(observed, "float32")
+        values = values * observed
+        if not self.architecture.n_nominal:
+            return Cells(values, observed, observed, values[:, :0])
+        numbers, known = values[:, :n_numeric], observed[:, :n_numeric]
+        codes, nominal = values[:, n_numeric:], observed[:, n_numeric:]
+        same = ops.equal(
+            ops.take(codes, layout.level_column, axis=1), layout.level_code
+        )
+        known_levels = ops.take(nominal, layout.level_column, axis=1)
+        indicators = ops.cast(same, "float32") * known_levels
+        return Cells(
+            ops.concatenate([numbers, ops.matmul(indicators, layout.contrast)], 1),
+            ops.concatenate([known, ops.matmul(nominal, layout.score_membership)], 1),
+            observed,
+            indicators,
+        )
+
+    def encode(self, weights, layout: Layout, cells: Cells) -> Posterior:
+        """Return q(z | the observed cells): the core's exact posterior, corrected.
+
+        The core's part solves ``A z = W' Psi^-1 (x - b)`` by a Cholesky factor;
+        without networks it is the whole answer.
+        """
+        ops = self.ops
+        factor, inverse, mean = self._core_posterior(weights, cells)
+        log_scale = mean * 0.0
+        if self.architecture.hidden_layer_sizes:
+            hidden = self._tower(
+                weights, "encoder", self._features(weights, layout, cells, mean)
+            )
+            mean = mean + self._dense(weights, "encoder.mean", hidden)
+            raw = self._dense(weights, "encoder.log_scale", hidden)
+            log_scale = _LOG_SCALE_BOUND * ops.tanh(raw / _LOG_SCALE_BOUND)
+        root = ops.exp(log_scale)[:, :, None] * inverse
+        return Posterior(mean, log_scale, factor, root)
+
+    def decode(self, weights, layout: Layout, latent) -> Decoded:
+        """Return the parameters of p(x | z) for latents (n_rows, n_latent)."""
+        ops, n_numeric = self.ops, self.architecture.n_numeric
+        linear = weights["core.mean"] + ops.matmul(
+            latent, ops.transpose(weights["core.loadings"])
+        )
+        numbers, logits = linear[:, :n_numeric], linear[:, n_numeric:]
+        if self.architecture.n_nominal:
+            lift = 1.0 + ops.matmul(logits, ops.transpose(layout.contrast))
+            logits = linear_logits(ops, layout.log_share, lift)
+        if self.architecture.hidden_layer_sizes:
+            hidden = self._tower(weights, "decoder", latent)
+            residual = self._dense(weights, "decoder.output", hidden)
+            numbers = numbers + residual[:, :n_numeric]
+            logits = logits + residual[:, n_numeric:]
+        return Decoded(numbers, logits)
+
+    def reconstruct(self, weights, layout: Layout, rows: Rows):
+        """Return numbers and log-probabilities of levels at the posterior mean."""
+        cells = self.cells(layout, rows.values, rows.observed)
+        posterior = self.encode(weights, layout, cells)
+        decoded = self.decode(weights, layout, posterior.mean)
+        return decoded.numbers, self.log_levels(layout, decoded)
+
+    def log_likelihood(self, weights, layout: Layout, cells: Cells, decoded: Decoded):
+        """Return log p(x_j | z) per cell, (n_rows, n_columns); 0 where unobserved."""
+        ops, n_numeric = self.ops, self.architecture.n_numeric
+        known = cells.observed[:, :n_numeric]
+        density = gaussian_log_density(
+            ops, cells.values[:, :n_numeric], decoded.numbers, weights["decoder.log_noise"]
+        )
+        density = ops.where(known > 0, density, 0.0)
+        if not self.architecture.n_nominal:
+            return density
+        log_levels = self.log_levels(layout, decoded)
+        levels = ops.matmul(cells.indicators * log_levels, layout.membership)
+        return ops.concatenate([density, levels], 1)
+
+    def log_levels(self, layout: Layout, decoded: Decoded):
+        """Return the log-probability of every level, (n_rows, n_levels)."""
+        if not self.architecture.n_nominal:
+            return decoded.logits
+        return level_log_probabilities(self.ops, decoded.logits, layout.membership)
+
+    def loss(self, weights, layout: Layout, batch: Batch, beta):
+        """Return the mean training loss of a batch, in nats per column.
+
+        Bound of the observed cells under their own posterior, plus posterior
+        matching, plus the hidden-cell term (docs/theory.md, "The loss").
+        """
+        ops, stop = self.ops, self.ops.stop_gradient
+        n_rows = batch.values.shape[0]
+        observed = ops.cast(batch.observed, "float32")
+        shown = observed * ops.cast(batch.hide >= batch.rate, "float32")
+        values = ops.concatenate([batch.values, batch.values], 0)
+        both = self.cells(layout, values, ops.concatenate([observed, shown], 0))
+        posterior = self.encode(weights, layout, both)
+        of_observed, of_shown = posterior[:n_rows], posterior[n_rows:]
+        cells = Cells(*(array[:n_rows] for array in both))
+
+        latent = draw_latent(ops, of_observed, batch.noise)
+        decoded = self.decode(weights, layout, latent)
+        evidence = ops.sum(self.log_likelihood(weights, layout, cells, decoded), 1)
+        bound = evidence - beta * kl_to_prior(ops, of_observed)
+        matching = kl_between(
+            ops, Posterior(*(stop(array) for array in of_observed)), of_shown
+        )
+        frozen = {name: stop(weight) for name, weight in weights.items()}
+        filled = self.decode(frozen, layout, of_shown.mean)
+        hidden = self._hidden_cell_loss(layout, cells, filled)
+        return ops.mean(matching - bound + hidden) / layout.n_columns
+
+    def _hidden_cell_loss(self, layout, cells, filled):
+        """Return the weighted error of every observed cell, per row."""
+        ops, n_numeric = self.ops, self.architecture.n_numeric
+        error = ops.square(cells.values[:, :n_numeric] - filled.numbers)
+        squares = ops.sum(error * cells.observed[:, :n_numeric], 1)
+        if not self.architecture.n_nominal:
+            return _HIDDEN_NUMBER_WEIGHT * squares
+        log_levels = self.log_levels(layout, filled)
+        log_loss = -ops.sum(cells.indicators * log_levels, 1)
+        return _HIDDEN_NUMBER_WEIGHT * squares + _HIDDEN_LEVEL_WEIGHT * log_loss
+
+    def _core_posterior(self, weights, cells: Cells):
+        """Return L, L'^-1 and the mean of the core's posterior.
+
+        The factor is computed outside the gradient. The mean gets its exact
+        gradient all the same, from one refinement step around the solution z*
+        held fixed: z* + A^-1 (r - A z*) differentiates to A^-1 (dr - dA z*).
+        That the covariance passes no gradient to the core costs nothing where
+        q is optimal: there the bound is flat in q (envelope theorem).
+        """
+        ops, stop = self.ops, self.ops.stop_gradient
+        d, loadings = self.architecture.n_latent, weights["core.loadings"]
+        precision = cells.present * ops.exp(-weights["core.log_noise"])
+        centred = cells.values - weights["core.mean"]
+        projected = ops.matmul(centred * precision, loadings)
+        outer = loadings[:, :, None] * loadings[:, None, :]
+        gram = ops.matmul(stop(precision), ops.reshape(stop(outer), (-1, d * d)))
+        identity = ops.eye(d, dtype=gram.dtype)
+        factor = ops.cholesky(ops.reshape(gram, (-1, d, d)) + identity)
+        lower = ops.solve_triangular(factor, identity + factor * 0.0, lower=True)
+        inverse = ops.transpose(lower, (0, 2, 1))  # L'^-1, so A^-1 = inverse @ lower
+
+        def solve(right):
+            inner = ops.matmul(lower, right[:, :, None])
+            return ops.matmul(inverse, inner)[:, :, 0]
+
+        start = solve(stop(projected))
+        image = ops.matmul(start, ops.transpose(loadings)) * precision
+        residual = projected - start - ops.matmul(image, loadings)
+        return factor, inverse, start + solve(residual)
+
+    def _features(self, weights, layout, cells: Cells, core_latent):
+        """Return the inputs of the encoder network, (n_rows, n_features)."""
+        ops, n_numeric = self.ops, self.architecture.n_numeric
+        fill = ops.matmul(core_latent, ops.transpose(weights["core.loadings"]))
+        centred = (cells.values - weights["core.mean"]) * cells.present
+        fill = ops.where(cells.present > 0, centred, fill) * layout.live
+        numbers, known = cells.values[:, :n_numeric], cells.present[:, :n_numeric]
+        low, high = layout.edges[:, :-1], layout.edges[:, 1:]
+        # Piecewise-linear encoding (Gorishniy et al. 2022, eq. 1): 1 in the bins
+        # below the number, its position inside its own bin, 0 above.
+        along = ops.clip((numbers[:, :, None] - low) / (high - low), 0.0, 1.0)
+        bins = ops.reshape(
+            along * known[:, :, None], (-1, n_numeric * self.architecture.n_bins)
+        )
+        return ops.concatenate([centred, cells.observed, fill, core_latent, bins], 1)
+
+    def _tower(self, weights, name: str, inputs):
+        """Return the residual network's last hidden layer, (n_rows, width)."""
+        hidden = self._dense(weights, f"{name}.input", inputs)
+        for i in range(len(self.architecture.hidden_layer_sizes)):
+            block = f"{name}.block{i}"
+            inner = self._dense(weights, f"{block}.up", self._normalise(hidden))
+            inner = self._activation(inner)
+            hidden = hidden + self._dense(weights, f"{block}.down", inner)
+        return self._normalise(hidden)
+
+    def _dense(self, weights, name: str, inputs):
+        kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
+        return self.ops.matmul(inputs, kernel) + bias
+
+    def _normalise(self, hidden):
+        ops = self.ops
+        centred = hidden - ops.mean(hidden, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        return centred / ops.sqrt(variance + 1e-5)
+
+
+class Batch(NamedTuple):
+    """Rows of one training step with the randomness that the step uses."""
+
+    values: Any  # (n_rows, n_columns)
+    observed: Any  # (n_rows, n_columns)
+    rate: Any  # (n_rows, 1), share of the observed cells to hide
+    hide: Any  # (n_rows, n_columns), uniform: a cell is hidden where hide < rate
+    noise: Any  # (n_rows, n_latent), standard normal
+
+
+def draw_latent(ops, posterior: Posterior, noise):
+    """Return the reparameterised sample ``mean + root @ noise``."""
+    return posterior.mean + ops.matmul(posterior.root, noise[:, :, None])[:, :, 0]
+
+
+def kl_to_prior(ops, posterior: Posterior):
+    """Return KL(q || N(0, I)) per row (Kingma & Welling 2014, appendix B)."""
+    n_latent = posterior.mean.shape[1]
+    trace = ops.sum(ops.square(posterior.root), (1, 2))
+    square = ops.sum(ops.square(posterior.mean), 1)
+    return 0.5 * (trace + square - n_latent) - _log_root_determinant(ops, posterior)
+
+
+def kl_between(ops, first: Posterior, second: Posterior):
+    """Return KL(first || second) per row, in closed form.
+
+    ``second``'s whitening matrix is ``L' diag(exp(-log_scale))``.
+    """
+    n_latent = first.mean.shape[1]
+    upper = ops.transpose(second.factor, (0, 2, 1))
+    whiten = upper * ops.exp(-second.log_scale)[:, None, :]
+    trace = ops.sum(ops.square(ops.matmul(whiten, first.root)), (1, 2))
+    gap = (first.mean - second.mean)[:, :, None]
+    square = ops.sum(ops.square(ops.matmul(whiten, gap)), (1, 2))
+    determinants = _log_root_determinant(ops, second) - _log_root_determinant(
+        ops, first
+    )
+    return 0.5 * (trace + square - n_latent) + determinants
+
+
+def latent_log_density(ops, posterior: Posterior, noise):
+    """Return log q(z) at ``z = mean + root @ noise``, per row."""
+    n_latent = noise.shape[1]
+    normal = -0.5 * (n_latent * math.log(2 * math.pi) + ops.sum(ops.square(noise), 1))
+    return normal - _log_root_determinant(ops, posterior)
+
+
+def _log_root_determinant(ops, posterior: Posterior):
+    """Return log |root|, half the log-determinant of the covariance."""
+    diagonal = ops.diagonal(posterior.factor, axis1=1, axis2=2)
+    return ops.sum(posterior.log_scale - ops.log(diagonal), 1)
+
+
+def initial_weights(
+    architecture: Architecture, core: dict[str, np.ndarray], generator
+) -> dict[str, np.ndarray]:
+    """Return starting weights: the core as fitted, networks that add zero.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    core : dict of str to ndarray
+        The weights named ``core.*`` and ``decoder.log_noise``.
+    generator : numpy.random.Generator
+    """
+    weights = dict(core)
+    for name, shape in architecture.weight_shapes().items():
+        if name in weights:
+            continue
+        if name.endswith("bias") or _starts_at_zero(name):
+            weights[name] = np.zeros(shape, np.float32)
+        else:
+            spread = _initial_gain(name) / math.sqrt(shape[0])
+            weights[name] = spread * generator.standard_normal(shape, np.float32)
+    return weights
+
+
+def _starts_at_zero(name: str) -> bool:
+    last = ("encoder.mean", "encoder.log_scale", "decoder.output")
+    return name.startswith(last)
+
+
+def _initial_gain(name: str) -> float:
+    """Return He's gain before an activation, a small one where a block ends."""
+    if name.endswith("up.kernel"):
+        return math.sqrt(2.0)
+    return math.sqrt(0.1) if name.endswith("down.kernel") else 1.0
+
+
+def _dense_shapes(name: str, n_inputs: int, n_outputs: int):
+    return {f"{name}.kernel": (n_inputs, n_outputs), f"{name}.bias": (n_outputs,)}
