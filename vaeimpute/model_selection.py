@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.impute import MissingIndicator
 from sklearn.pipeline import Pipeline
@@ -195,18 +196,10 @@ def _hide_in_column(cells: pd.Series, hidden: np.ndarray, marker: Any) -> pd.Ser
     Booleans become objects, not "boolean": scikit-learn fills tables with text and NaN,
     but fails where they hold NA.
     """
-    kind = cells.dtype.kind if isinstance(cells.dtype, np.dtype) else "extension"
-    if kind in "iu":
-        cells = cells.astype(np.float64)
-    if kind not in "bO":
-        if pd.isna(marker):
-            return cells.mask(hidden)
-        if isinstance(cells.dtype, pd.CategoricalDtype):
-            levels = cells.cat.categories
-            cells = cells.cat.set_categories(levels.union([marker], sort=False))
+    if not types.is_object_dtype(cells.dtype):
         try:
-            return cells.mask(hidden, marker)
-        except (TypeError, ValueError):  # such as a number among strings
+            return cells.mask(hidden) if pd.isna(marker) else cells.mask(hidden, marker)
+        except (TypeError, ValueError):  # a sentinel that the dtype cannot hold
             pass
     objects = cells.to_numpy(dtype=object, copy=True)
     objects[hidden] = marker
