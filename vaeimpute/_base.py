@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import fields
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import FLOAT_DTYPES, check_is_fitted, validate_data
+from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaeimpute._columns import TableSchema
 from vaeimpute._conditional import FittedVAE
@@ -20,6 +22,9 @@ from vaeimpute._training import Settings, train
 
 #: Columns named in a message, at most.
 _MAX_NAMED = 10
+
+_AUTO = StrOptions({"auto"})
+_POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 
 
 class BaseVAE(BaseEstimator):
@@ -30,29 +35,20 @@ class BaseVAE(BaseEstimator):
     `categorical_features`, `missing_values`, `verbose` and `random_state`.
     """
 
-    _parameter_constraints: dict = {
-        "n_components": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
+    _parameter_constraints: ClassVar[dict] = {
+        "n_components": [_AUTO, _POSITIVE_INTEGER],
+        "hidden_layer_sizes": [_AUTO, "array-like"],
         "activation": [StrOptions({"silu", "gelu", "relu", "tanh"})],
-        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "learning_rate_init": [
-            StrOptions({"auto"}),
-            Interval(Real, 0, None, closed="neither"),
-        ],
+        "max_iter": [_AUTO, _POSITIVE_INTEGER],
+        "batch_size": [_AUTO, _POSITIVE_INTEGER],
+        "learning_rate_init": [_AUTO, Interval(Real, 0, None, closed="neither")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [_POSITIVE_INTEGER],
         "tol": [Interval(Real, 0, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
-        "missing_values": [Real, str, None, Options(object, {pd.NA})],
+        "missing_values": [MissingValues()],
         "device": [str, None],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -103,7 +99,12 @@ class BaseVAE(BaseEstimator):
         check_is_fitted(self)
         rows = self._encode(self._check_table(X))[0]
         n_observed = rows.observed.sum()
-        return float(self._log_density(rows).sum() / max(n_observed, 1))
+        if not n_observed:
+            raise ValueError(
+                "X: got no observed cell in the columns that the model knows, "
+                "expected some to score."
+            )
+        return float(self._log_density(rows).sum() / n_observed)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows from the model.
@@ -117,7 +118,8 @@ class BaseVAE(BaseEstimator):
         Returns
         -------
         X : DataFrame or ndarray of shape (n_samples, n_features)
-            With the columns and dtypes of the table of `fit`.
+            With the columns and dtypes of the table of `fit`; missing where a
+            column had no observed cell.
         """
         check_is_fitted(self)
         if not isinstance(n_samples, Integral) or n_samples < 1:
@@ -126,22 +128,24 @@ class BaseVAE(BaseEstimator):
             )
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         drawn = self._model.sample(n_samples, np.random.default_rng(seed))
-        return self._schema.build(self._encoding.decode(*drawn))
+        values = np.full((n_samples, self.n_features_in_), np.nan)
+        known = self._encoding.encoded
+        values[:, known] = self._encoding.decode(*drawn)[:, known]
+        return self._schema.build(values)
 
-    def _fit_model(self, X):
-        """Learn schema, encoding and weights; return values and missing cells.
-
-        An exception, Ctrl-C included, leaves the estimator as it was.
-        """
+    @contextmanager
+    def _all_or_nothing(self):
+        """Leave the estimator as it was after any exception, Ctrl-C included."""
         before = vars(self).copy()
         try:
-            return self._learn(X)
+            yield
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
             raise
 
-    def _learn(self, X):
+    def _learn_columns(self, X):
+        """Learn schema and encoding; return encoded rows and missing cells."""
         X = self._check_table(X, reset=True)
         self._schema = TableSchema.infer(
             X,
@@ -155,24 +159,38 @@ class BaseVAE(BaseEstimator):
                 f"{values.shape[1]} columns without an observed cell, expected some."
             )
         self._encoding = Encoding.fit(values, self._schema)
-        trained = self._train(self._encoding.encode(values))
+        return self._encoding.encode(values), missing
+
+    def _learn_weights(self, rows):
+        """Train the model on encoded rows."""
+        trained = self._train(rows)
         self._model = FittedVAE(
             trained.architecture, trained.weights, self._encoding.layout()
         )
         self.n_iter_ = trained.n_iter
         self.loss_curve_ = trained.loss_curve
         self.validation_scores_ = trained.validation_scores
-        return values, missing
 
     def _train(self, rows):
         """Train on encoded rows, with a seed drawn from `random_state`."""
         generator = check_random_state(self.random_state)
         seed = int(generator.randint(np.iinfo(np.int32).max))
         given = {field.name: getattr(self, field.name) for field in fields(Settings)}
+        given["hidden_layer_sizes"] = self._hidden_layer_sizes()
         settings = Settings(**given).resolve(len(rows.values))
         on_check = self._progress(settings.max_iter) if self.verbose else None
         names = [self._schema.columns[j].label for j in self._encoding.encoded]
         return train(rows, self._encoding, settings, seed, names, on_check)
+
+    def _hidden_layer_sizes(self):
+        sizes = self.hidden_layer_sizes
+        if isinstance(sizes, str):
+            return sizes
+        if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+            raise ValueError(
+                f"hidden_layer_sizes: got {sizes!r}, expected positive integers."
+            )
+        return tuple(int(size) for size in sizes)
 
     def _progress(self, n_epochs):
         """Return a function that shows each check on Keras' progress bar."""
@@ -188,18 +206,13 @@ class BaseVAE(BaseEstimator):
         return show
 
     def _check_table(self, X, reset=False):
-        """Return a frame, or a 2-D float or object array, as at `fit`."""
+        """Return a frame, or a 2-D array of numbers, booleans or objects."""
         if isinstance(X, pd.DataFrame):
             return self._check_frame(X, reset)
-        if issparse(X):  # let scikit-learn refuse it in its own words
-            return validate_data(self, X, reset=reset)
-        keep = FLOAT_DTYPES
-        if not hasattr(X, "__array__") or np.asarray(X).dtype.kind in "OUSb":
-            X = _as_objects(X)
-            keep = None
-        return validate_data(
-            self, X, dtype=keep, ensure_all_finite="allow-nan", reset=reset
-        )
+        if not issparse(X) and np.asarray(X).dtype.kind in "US":
+            X = np.asarray(X, dtype=object)  # numbers beside text stay numbers
+        # The schema refuses infinity and other dtypes, and names the column.
+        return validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
 
     def _check_frame(self, X, reset):
         n_rows, n_columns = X.shape
@@ -229,15 +242,3 @@ class BaseVAE(BaseEstimator):
         names = [str(self._schema.columns[j].name) for j in np.flatnonzero(at)]
         more = len(names) - _MAX_NAMED
         return names if more <= 0 else [*names[:_MAX_NAMED], f"and {more} more"]
-
-
-def _as_objects(X):
-    """Return an array that keeps text as text and numbers as numbers."""
-    if hasattr(X, "__array__"):
-        array = np.asarray(X)
-        return array if array.dtype.kind in "Ob" else array.astype(object)
-    array = np.asarray(X, dtype=object)
-    try:
-        return array.astype(float)
-    except (TypeError, ValueError):
-        return array

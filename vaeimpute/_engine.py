@@ -350,9 +350,9 @@ class _Padding:
         padded, true = self.padded, self.true
         blocks = [
             (self.values, padded.n_values),
-            (self.columns, padded.n_columns),
             (self.values, padded.n_values),
             (np.arange(true.n_latent), true.n_latent),
+            (self.columns, padded.n_columns),
             (np.arange(true.n_numeric * true.n_bins), padded.n_numeric * true.n_bins),
         ]
         starts = np.cumsum([0] + [size for _, size in blocks])

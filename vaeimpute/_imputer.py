@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from numbers import Real
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -65,13 +66,15 @@ class VAEImputer(TransformerMixin, BaseVAE):
         A further value that marks a missing cell. NaN, None, pd.NA and NaT
         always do.
     min_value, max_value : float or array-like of shape (n_features,), default=None
-        Bounds of filled numbers.
+        Bounds of filled numbers, integers in columns of integers. None and NaN
+        are no bound.
     add_indicator : bool, default=False
         Append a column ``missingindicator_<name>`` for each column with missing
         cells at `fit`.
     keep_empty_features : bool, default=False
-        Keep columns without any observed cell, filled with 0 or their first
-        level, instead of dropping them with a warning.
+        Keep columns without any observed cell, filled with 0 or the first level
+        of their category, instead of dropping them with a warning. Text has no
+        level to choose from and stays missing.
     device : str or None, default=None
         Where `fit` computes, such as "cpu" or "gpu:0"; None leaves it to Keras.
         Answers are computed by NumPy.
@@ -119,10 +122,12 @@ class VAEImputer(TransformerMixin, BaseVAE):
     --------
     >>> import pandas as pd
     >>> from vaeimpute import VAEImputer
-    >>> table = pd.DataFrame({
-    ...     "height": [1.52, 1.60, 1.71, None, 1.83, 1.95],
-    ...     "size": ["S", "S", None, "M", "L", "L"],
-    ... })
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "height": [1.52, 1.60, 1.71, None, 1.83, 1.95],
+    ...         "size": ["S", "S", None, "M", "L", "L"],
+    ...     }
+    ... )
     >>> filled = VAEImputer(random_state=0).fit_transform(table)
     >>> int(filled.isna().sum().sum())
     0
@@ -130,7 +135,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
 
     _doc_link_module = "vaeimpute"
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **BaseVAE._parameter_constraints,
         "min_value": [Real, "array-like", None],
         "max_value": [Real, "array-like", None],
@@ -211,19 +216,21 @@ class VAEImputer(TransformerMixin, BaseVAE):
         TypeError
             On cells that are neither text nor numbers.
         """
-        self._bounds(np.shape(X)[1] if np.ndim(X) == 2 else None)
-        _, missing = self._fit_model(X)
-        empty = missing.all(axis=0)
-        self._kept = np.flatnonzero(~empty | self.keep_empty_features)
-        if empty.any() and not self.keep_empty_features:
-            warnings.warn(
-                "Skipping features without any observed values: "
-                f"{self._name_columns(empty)}. With keep_empty_features=True they "
-                "are kept and filled with 0.",
-                UserWarning,
-                stacklevel=3,
-            )
-        self.indicator_ = self._fit_indicator(missing)
+        with self._all_or_nothing():
+            rows, missing = self._learn_columns(X)
+            self._bounds()  # raises before the training, not after it
+            self._learn_weights(rows)
+            empty = missing.all(axis=0)
+            self._kept = np.flatnonzero(~empty | self.keep_empty_features)
+            self.indicator_ = self._fit_indicator(missing)
+            if empty.any() and not self.keep_empty_features:
+                warnings.warn(
+                    "Skipping features without any observed values: "
+                    f"{self._name_columns(empty)}. With keep_empty_features=True "
+                    "they are kept and filled with 0.",
+                    UserWarning,
+                    stacklevel=3,
+                )
         return self
 
     def transform(self, X):
@@ -237,7 +244,8 @@ class VAEImputer(TransformerMixin, BaseVAE):
         Returns
         -------
         filled : DataFrame or ndarray of shape (n_samples, n_features_out)
-            A table like `X`: same index, dtypes and observed cells.
+            A table like `X`: same index, dtypes and observed cells. Arrays of
+            integers come back as float64.
         """
         check_is_fitted(self)
         X = self._check_table(X)
@@ -265,41 +273,46 @@ class VAEImputer(TransformerMixin, BaseVAE):
         return np.concatenate([names[self._kept], indicators]).astype(object)
 
     def _conditional_means(self, rows, missing):
-        """Return values for every row that has a missing cell, bounded."""
+        """Return bounded values for every row that has a missing cell."""
         values = np.zeros(missing.shape)
         holed = np.flatnonzero(missing.any(axis=1))
         some = Rows(rows.values[holed], rows.observed[holed])
         values[holed] = self._encoding.decode(*self._model.reconstruct(some))
-        low, high = self._bounds(missing.shape[1])
-        integer = np.array([column.is_integer for column in self._schema.columns])
-        low = np.where(integer, np.ceil(low), low)
-        high = np.where(integer, np.floor(high), high)
         numeric = self._encoding.numeric
+        low, high = self._bounds()
         values[:, numeric] = np.clip(values[:, numeric], low[numeric], high[numeric])
+        # Nothing can be said of a nominal column without any level.
+        values[:, [column.levels == () for column in self._schema.columns]] = np.nan
         return values
 
-    def _bounds(self, n_columns):
-        """Return lower and upper bounds, one per column."""
-        bounds = []
-        for name, default in (("min_value", -np.inf), ("max_value", np.inf)):
-            given = getattr(self, name)
-            bound = np.asarray(default if given is None else given, dtype=float)
-            if bound.ndim and n_columns is not None and bound.shape != (n_columns,):
-                raise ValueError(
-                    f"{name}: got an array of shape {bound.shape}, expected a number "
-                    f"or one per column, shape ({n_columns},)."
-                )
-            bounds.append(np.where(np.isnan(bound), default, bound))
-        low, high = np.broadcast_arrays(*bounds)
-        if np.any(low > high):
-            j = np.argmax(np.ravel(low > high))
+    def _bounds(self):
+        """Return lower and upper bounds of each column, integers of integers."""
+        low, high = self._bound("min_value", -np.inf), self._bound("max_value", np.inf)
+        columns = self._schema.columns
+        integer = [x.kind == "numeric" and x.is_integer for x in columns]
+        tight_low = np.where(integer, np.ceil(low), low)
+        tight_high = np.where(integer, np.floor(high), high)
+        for j in np.flatnonzero(tight_low > tight_high):
             raise ValueError(
-                f"min_value {np.ravel(low)[j]} is above max_value {np.ravel(high)[j]} "
-                f"(column {j}); expected min_value <= max_value."
+                f"{columns[j].label}: got min_value {low[j]:g} and max_value "
+                f"{high[j]:g}, expected bounds with "
+                f"{'an integer' if integer[j] else 'a number'} between them."
             )
-        if n_columns is None:
-            return low, high
-        return np.broadcast_to(low, n_columns), np.broadcast_to(high, n_columns)
+        return tight_low, tight_high
+
+    def _bound(self, name, default):
+        """Return a bound of each column; missing ones are `default`."""
+        given, n_columns = getattr(self, name), self.n_features_in_
+        try:
+            bound = np.asarray(default if given is None else given, dtype=float)
+        except (TypeError, ValueError):
+            bound = None
+        if bound is None or bound.shape not in ((), (n_columns,)):
+            raise ValueError(
+                f"{name}: got {given!r}, expected a number or an array of one number "
+                f"per column, shape ({n_columns},)."
+            )
+        return np.where(np.isnan(bound), default, np.broadcast_to(bound, n_columns))
 
     def _fit_indicator(self, missing):
         if not self.add_indicator:
@@ -307,18 +320,20 @@ class VAEImputer(TransformerMixin, BaseVAE):
         return MissingIndicator(error_on_new=False).fit(_as_nan(missing))
 
     def _assemble(self, filled, missing):
-        """Drop empty columns and append indicators."""
+        """Drop empty columns, append indicators and name the columns."""
         frame = isinstance(filled, pd.DataFrame)
         if len(self._kept) < self.n_features_in_:
             filled = filled.iloc[:, self._kept] if frame else filled[:, self._kept]
-        if self.indicator_ is None:
+        if self.indicator_ is not None:
+            indicated = self.indicator_.transform(_as_nan(missing))
+            if not frame:
+                return np.hstack([filled, indicated.astype(filled.dtype)])
+            indicated = pd.DataFrame(indicated, index=filled.index)
+            filled = pd.concat([filled, indicated], axis=1)
+        elif not frame or self._schema.is_frame:
             return filled
-        indicated = self.indicator_.transform(_as_nan(missing))
-        if not frame:
-            return np.hstack([filled, indicated.astype(filled.dtype)])
-        names = self.get_feature_names_out()[len(self._kept) :]
-        indicated = pd.DataFrame(indicated, index=filled.index, columns=names)
-        return pd.concat([filled, indicated], axis=1)
+        # Labels that are not text cannot stand beside the names of indicators.
+        return filled.set_axis(self.get_feature_names_out(), axis=1)
 
 
 def _as_nan(missing):

@@ -21,7 +21,7 @@ from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
 from vaeimpute._vae import VAE, Architecture, initial_weights
 
 #: Largest share of a row's observed cells that a training step hides.
-_MAX_HIDDEN_RATE = 0.8
+_MAX_HIDDEN_RATE = 0.5
 
 #: Rows whose cells are held out, and rows that choose the core's rank, at most.
 _VALIDATION_ROWS = 4096
@@ -78,7 +78,7 @@ class Settings:
             batch_size=batch,
             hidden_layer_sizes=tuple(hidden),
             max_iter=epochs,
-            learning_rate_init=2e-3 if rate == "auto" else rate,
+            learning_rate_init=1e-3 if rate == "auto" else rate,
         )
 
 

@@ -27,8 +27,11 @@ from vaeimpute._likelihoods import (
 
 #: What the hidden-cell term weighs beside the evidence bound: 8 times half the
 #: squared error of a standardised cell, 4 times the log-loss of a nominal one.
-_HIDDEN_NUMBER_WEIGHT = 8.0
-_HIDDEN_LEVEL_WEIGHT = 4.0
+_HIDDEN_NUMBER_WEIGHT = 32.0
+_HIDDEN_LEVEL_WEIGHT = 16.0
+
+#: Largest input of the encoder network, in standard deviations.
+_FEATURE_BOUND = 6.0
 
 #: The networks may widen or narrow the core's posterior by e^2 at most.
 _LOG_SCALE_BOUND = 2.0
@@ -327,27 +330,23 @@ class VAE:
         bins = ops.reshape(
             along * known[:, :, None], (-1, n_numeric * self.architecture.n_bins)
         )
-        return ops.concatenate([centred, cells.observed, fill, core_latent, bins], 1)
+        linear = ops.concatenate([centred, fill, core_latent], 1)
+        # An outlier moves the core in proportion; the network sees it bounded.
+        linear = ops.clip(linear, -_FEATURE_BOUND, _FEATURE_BOUND)
+        return ops.concatenate([linear, cells.observed, bins], 1)
 
     def _tower(self, weights, name: str, inputs):
         """Return the residual network's last hidden layer, (n_rows, width)."""
         hidden = self._dense(weights, f"{name}.input", inputs)
         for i in range(len(self.architecture.hidden_layer_sizes)):
             block = f"{name}.block{i}"
-            inner = self._dense(weights, f"{block}.up", self._normalise(hidden))
-            inner = self._activation(inner)
+            inner = self._activation(self._dense(weights, f"{block}.up", hidden))
             hidden = hidden + self._dense(weights, f"{block}.down", inner)
-        return self._normalise(hidden)
+        return hidden
 
     def _dense(self, weights, name: str, inputs):
         kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
         return self.ops.matmul(inputs, kernel) + bias
-
-    def _normalise(self, hidden):
-        ops = self.ops
-        centred = hidden - ops.mean(hidden, axis=-1, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        return centred / ops.sqrt(variance + 1e-5)
 
 
 class Batch(NamedTuple):

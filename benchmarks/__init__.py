@@ -1,0 +1,1 @@
+"""Comparison of imputers on real tables; no part of the installed package."""
