@@ -210,6 +210,7 @@ def test_metadata_routing(numbers, labels):
     weights = np.ones(60)
     with config_context(enable_metadata_routing=True):
         classifier = LogisticRegression().set_fit_request(sample_weight=True)
+        classifier.set_score_request(sample_weight=True)
         pipe = make_pipeline(tiny(), classifier)
         pipe.fit(numbers, labels, sample_weight=weights)
         routing = tiny().get_metadata_routing()

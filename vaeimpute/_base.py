@@ -167,7 +167,7 @@ class BaseVAE(BaseEstimator):
         self._model = FittedVAE(
             trained.architecture, trained.weights, self._encoding.layout()
         )
-        self.n_iter_ = trained.n_iter
+        self.n_iter_ = len(trained.loss_curve)
         self.loss_curve_ = trained.loss_curve
         self.validation_scores_ = trained.validation_scores
 
@@ -177,10 +177,9 @@ class BaseVAE(BaseEstimator):
         seed = int(generator.randint(np.iinfo(np.int32).max))
         given = {field.name: getattr(self, field.name) for field in fields(Settings)}
         given["hidden_layer_sizes"] = self._hidden_layer_sizes()
-        settings = Settings(**given).resolve(len(rows.values))
-        on_check = self._progress(settings.max_iter) if self.verbose else None
-        names = [self._schema.columns[j].label for j in self._encoding.encoded]
-        return train(rows, self._encoding, settings, seed, names, on_check)
+        on_check = _show_progress() if self.verbose else None
+        encoded = self._encoding
+        return train(rows, encoded, Settings(**given), seed, on_check)
 
     def _hidden_layer_sizes(self):
         sizes = self.hidden_layer_sizes
@@ -191,19 +190,6 @@ class BaseVAE(BaseEstimator):
                 f"hidden_layer_sizes: got {sizes!r}, expected positive integers."
             )
         return tuple(int(size) for size in sizes)
-
-    def _progress(self, n_epochs):
-        """Return a function that shows each check on Keras' progress bar."""
-        import keras
-
-        bar = keras.utils.Progbar(n_epochs, unit_name="epoch")
-        bar.stateful_metrics = {"loss", "score"}
-
-        def show(epoch, loss, score):
-            scores = [] if score is None else [("score", score)]
-            bar.update(epoch, [("loss", loss), *scores])
-
-        return show
 
     def _check_table(self, X, reset=False):
         """Return a frame, or a 2-D array of numbers, booleans or objects."""
@@ -242,3 +228,18 @@ class BaseVAE(BaseEstimator):
         names = [str(self._schema.columns[j].name) for j in np.flatnonzero(at)]
         more = len(names) - _MAX_NAMED
         return names if more <= 0 else [*names[:_MAX_NAMED], f"and {more} more"]
+
+
+def _show_progress():
+    """Return a function that shows each check on Keras' progress bar."""
+    import keras
+
+    bar = keras.utils.Progbar(None, unit_name="epoch")
+    bar.stateful_metrics = {"loss", "score"}
+
+    def show(epoch, n_epochs, loss, score):
+        bar.target = n_epochs
+        scores = [] if score is None else [("score", score)]
+        bar.update(epoch, [("loss", loss), *scores])
+
+    return show

@@ -105,6 +105,8 @@ class Encoding:
 
     Attributes
     ----------
+    labels : tuple of str
+        The encoded columns in words, for messages.
     n_columns : int
         Columns of the table, empty ones included.
     numeric, nominal : int ndarrays
@@ -119,6 +121,7 @@ class Encoding:
         One per nominal column.
     """
 
+    labels: tuple[str, ...]
     n_columns: int
     numeric: np.ndarray
     nominal: np.ndarray
@@ -148,7 +151,9 @@ class Encoding:
             _fit_levels(_known(values[:, j]), len(schema.columns[j].levels))
             for j in nominal_at
         )
+        encoded = [*numeric_at, *nominal_at]
         return cls(
+            tuple(schema.columns[j].label for j in encoded),
             values.shape[1],
             numeric_at,
             nominal_at,

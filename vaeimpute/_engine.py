@@ -136,8 +136,12 @@ class Engine:
             Nats per column of the table.
         """
         n_steps = len(steps.rows)
-        hide = _scatter(steps.hide, self._padding.padded.n_columns, self._padding.columns)
-        padded = Steps(*(_pad_rows(array, MAX_STEPS) for array in steps._replace(hide=hide)))
+        hide = _scatter(
+            steps.hide, self._padding.padded.n_columns, self._padding.columns
+        )
+        padded = Steps(
+            *(_pad_rows(array, MAX_STEPS) for array in steps._replace(hide=hide))
+        )
         count, beta = np.array(n_steps, np.int32), np.array(beta, np.float32)
         state, losses = self._programs.train(state, rows, layout, padded, count, beta)
         return state, np.asarray(losses)[:n_steps]
@@ -156,7 +160,9 @@ class Engine:
             padded = self._padding.rows(block, ANSWER_ROWS)
             answers = self._programs.answer(flat, layout, padded)
             parts.append([np.asarray(array)[: len(block.values)] for array in answers])
-        numbers, levels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        numbers, levels = (
+            np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+        )
         true = self.architecture
         return numbers[:, : true.n_numeric], levels[:, : true.n_levels]
 
@@ -328,7 +334,9 @@ class _Padding:
     def layout(self, layout: Layout) -> Layout:
         """Return a layout in which padding is dead: no score, no level, no edge."""
         padded, true = self.padded, self.true
-        edges = np.tile(np.arange(true.n_bins + 1, dtype=np.float32), (padded.n_numeric, 1))
+        edges = np.tile(
+            np.arange(true.n_bins + 1, dtype=np.float32), (padded.n_numeric, 1)
+        )
         edges[: true.n_numeric] = layout.edges
         code = np.full(padded.n_levels, -1, np.float32)
         code[: true.n_levels] = layout.level_code

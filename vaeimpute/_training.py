@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,9 +23,13 @@ from vaeimpute._vae import VAE, Architecture, initial_weights
 #: Largest share of a row's observed cells that a training step hides.
 _MAX_HIDDEN_RATE = 0.5
 
-#: Rows whose cells are held out, and rows that choose the core's rank, at most.
+#: Rows whose cells are held out, at most.
 _VALIDATION_ROWS = 4096
-_RANK_NUMBERS = 2**30
+
+#: Rank search: larger ranks tried after the best so far, and the work of one EM
+#: step (rows x values x rank^2) above which a sample of the rows must do.
+_RANK_PATIENCE = 2
+_CORE_WORK = 2**30
 
 #: Steps of growing learning rate, and steps between two looks at held-out cells.
 _WARM_UP_STEPS = 100
@@ -66,11 +70,11 @@ class Settings:
             batch *= 1 + (n_rows > 50_000) + 2 * (n_rows > 200_000)
         hidden = self.hidden_layer_sizes
         if hidden == "auto":
-            width = 64 if n_rows < 200 else 128 if n_rows < 3_000 else 192
+            width = 64 if n_rows < 200 else 128 if n_rows < 1_000 else 192
             hidden = (width, width)
         epochs = self.max_iter
         if epochs == "auto":
-            n_steps = min(10 * n_rows, 3_000 + n_rows // 50)
+            n_steps = min(10 * n_rows, 2_400 + n_rows // 50)
             epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
         rate = self.learning_rate_init
         return replace(
@@ -91,8 +95,6 @@ class Trained:
     architecture : Architecture
         Without hidden layers where the networks did not beat the core.
     weights : dict of str to ndarray
-    n_iter : int
-        Epochs trained.
     loss_curve : list of float
         Mean loss of each epoch, in nats per column.
     validation_scores : list of float
@@ -101,7 +103,6 @@ class Trained:
 
     architecture: Architecture
     weights: dict[str, np.ndarray]
-    n_iter: int
     loss_curve: list[float]
     validation_scores: list[float]
 
@@ -111,8 +112,7 @@ def train(
     encoding: Encoding,
     settings: Settings,
     seed: int,
-    names: Sequence[str],
-    on_check: Callable[[int, float, float | None], None] | None = None,
+    on_check: Callable[[int, int, float, float | None], None] | None = None,
 ) -> Trained:
     """Fit core and networks to encoded rows.
 
@@ -122,11 +122,14 @@ def train(
     encoding : Encoding
     settings : Settings
     seed : int
-    names : sequence of str
-        The encoded columns in words, for messages.
     on_check : callable, optional
-        Called with epoch, loss and validation score after every check; whatever
-        it raises ends the training.
+        Called with epoch, epochs at most, loss and validation score after every
+        check; whatever it raises ends the training.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the loss stops being finite; the last good weights are kept.
     """
     generator = np.random.default_rng(seed)
     settings = settings.resolve(len(rows.values))
@@ -134,7 +137,10 @@ def train(
     if settings.early_stopping:
         validation = _hold_out(rows, encoding, settings.validation_fraction, generator)
     core = _choose_core(rows, encoding, settings, validation)
-    run = _Run(rows, encoding, settings, core, validation, generator, names, on_check)
+    nothing_to_judge_by = settings.early_stopping and validation is None
+    if nothing_to_judge_by or not settings.hidden_layer_sizes:
+        return _core_alone(rows, encoding, core.rank, [], [])
+    run = _Run(rows, encoding, settings, core, validation, generator, on_check)
     return run.train()
 
 
@@ -182,7 +188,9 @@ def _hold_out(rows, encoding, fraction, generator) -> _Validation | None:
     if not len(chosen):
         return None
     training = Rows(rows.values, rows.observed & ~hidden)
-    truth, shown = (Rows(r.values[chosen], r.observed[chosen]) for r in (rows, training))
+    truth, shown = (
+        Rows(r.values[chosen], r.observed[chosen]) for r in (rows, training)
+    )
     return _Validation(training, truth, shown, encoding)
 
 
@@ -197,14 +205,13 @@ def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
     else:
         ranks = _candidate_ranks(n_values)
     training = rows if validation is None else validation.training
-    best, best_score = None, -np.inf
+    cores, scores = [], []
     for rank in ranks:
-        core = _fit_core(training, encoding, rank)
-        score = 0.0 if validation is None else _core_score(core, encoding, validation)
-        if score <= best_score:
+        cores.append(_fit_core(training, encoding, rank))
+        scores.append(_core_score(cores[-1], encoding, validation))
+        if len(scores) - np.argmax(scores) > _RANK_PATIENCE:
             break
-        best, best_score = core, score
-    return best
+    return cores[np.argmax(scores)]
 
 
 def _candidate_ranks(n_values: int) -> list[int]:
@@ -215,7 +222,7 @@ def _candidate_ranks(n_values: int) -> list[int]:
 def _fit_core(rows: Rows, encoding: Encoding, rank: int) -> FactorAnalysis:
     layout = encoding.layout()
     n_rows, n_values = len(rows.values), len(layout.live)
-    limit = max(1000, _RANK_NUMBERS // (n_values * rank * rank))
+    limit = max(1_000, _CORE_WORK // (n_values * rank * rank))
     some = slice(None) if n_rows <= limit else _spread_over(n_rows, limit)
     model = VAE(_architecture(encoding, rank, ()), _numpy_ops)
     cells = model.cells(layout, rows.values[some], rows.observed[some])
@@ -223,6 +230,9 @@ def _fit_core(rows: Rows, encoding: Encoding, rank: int) -> FactorAnalysis:
 
 
 def _core_score(core, encoding, validation) -> float:
+    """Return how well the core alone predicts the held-out cells."""
+    if validation is None:
+        return 0.0
     architecture = _architecture(encoding, core.rank, ())
     weights = _core_weights(core, architecture)
     model, layout = VAE(architecture, _numpy_ops), encoding.layout()
@@ -261,24 +271,27 @@ def _core_weights(core: FactorAnalysis, architecture: Architecture):
     return {name: weight.astype(np.float32) for name, weight in weights.items()}
 
 
+def _core_alone(rows, encoding, rank, loss_curve, scores) -> Trained:
+    """Fit the core to all cells and leave it at that."""
+    core = _fit_core(rows, encoding, rank)
+    architecture = _architecture(encoding, core.rank, ())
+    return Trained(architecture, _core_weights(core, architecture), loss_curve, scores)
+
+
 class _Run:
     """One training run of the networks on a fitted core."""
 
-    def __init__(
-        self, rows, encoding, settings, core, validation, generator, names, on_check
-    ):
+    def __init__(self, rows, encoding, settings, core, validation, generator, on_check):
         self._rows, self._encoding, self._settings = rows, encoding, settings
         self._core, self._validation = core, validation
-        self._generator, self._names, self._on_check = generator, names, on_check
+        self._generator, self._on_check = generator, on_check
         n_latent = settings.n_components
         if n_latent == "auto":
             n_latent = int(np.clip(_power_of_two(core.rank, math.ceil), 4, _MAX_RANK))
         self._architecture = _architecture(
             encoding, n_latent, settings.hidden_layer_sizes, settings.activation
         )
-        self._engine = Engine(
-            self._architecture, settings.batch_size, settings.device
-        )
+        self._engine = Engine(self._architecture, settings.batch_size, settings.device)
         self._layout = self._engine.place_layout(encoding.layout())
         self._n_steps = math.ceil(len(rows.values) / settings.batch_size)
         self._loss_curve, self._scores = [], []
@@ -297,11 +310,21 @@ class _Run:
         best, best_epoch = self._steady_phase(start, settings.max_iter - anneal)
         if self._validation is not None:
             if best is start and settings.max_iter > anneal:
-                return self._core_alone()
+                return _core_alone(
+                    self._rows,
+                    self._encoding,
+                    self._core.rank,
+                    self._loss_curve,
+                    self._scores,
+                )
             anneal = math.ceil(_ANNEAL_SHARE / (1 - _ANNEAL_SHARE) * best_epoch)
         state = self._anneal(best, max(1, anneal))
-        weights = self._engine.weights(state.average)
-        return self._trained(self._architecture, weights)
+        return Trained(
+            self._architecture,
+            self._engine.weights(state.average),
+            self._loss_curve,
+            self._scores,
+        )
 
     def _steady_phase(self, state, n_epochs) -> tuple[TrainingState, int]:
         """Train at a constant rate; return the best state and its epoch."""
@@ -340,8 +363,7 @@ class _Run:
         n_rows = len(self._rows.values)
         length = self._n_steps * self._settings.batch_size
         order = [
-            np.resize(self._generator.permutation(n_rows), length)
-            for _ in range(count)
+            np.resize(self._generator.permutation(n_rows), length) for _ in range(count)
         ]
         order = np.concatenate(order).reshape(-1, self._settings.batch_size)
         losses = []
@@ -384,18 +406,9 @@ class _Run:
             score = self._validation.score(*answers)
             self._scores.append(score)
         if self._on_check is not None and self._loss_curve:
-            self._on_check(len(self._loss_curve), self._loss_curve[-1], score)
+            epoch, epochs = len(self._loss_curve), self._settings.max_iter
+            self._on_check(epoch, epochs, self._loss_curve[-1], score)
         return score
-
-    def _core_alone(self) -> Trained:
-        core = _fit_core(self._rows, self._encoding, self._core.rank)
-        architecture = _architecture(self._encoding, core.rank, ())
-        return self._trained(architecture, _core_weights(core, architecture))
-
-    def _trained(self, architecture, weights) -> Trained:
-        return Trained(
-            architecture, weights, len(self._loss_curve), self._loss_curve, self._scores
-        )
 
     def _warn_not_finite(self, epoch):
         sizes = np.abs(self._rows.values[:, : self._architecture.n_numeric])
@@ -404,7 +417,7 @@ class _Run:
         if len(largest):
             j = np.argmax(largest)
             where = (
-                f" {self._names[j]} has the most extreme value, "
+                f" {self._encoding.labels[j]} has the most extreme value, "
                 f"{largest[j]:.3g} standard deviations from its mean."
             )
         warnings.warn(

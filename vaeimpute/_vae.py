@@ -120,22 +120,22 @@ class Cells(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """Gaussian q(z | x_c) with covariance ``root @ root'``.
+    """Gaussian q(z | x_c) with covariance ``D A^-1 D``, D = diag(exp(log_scale)).
 
-    ``root = diag(exp(log_scale)) L'^-1`` for ``A = L L'``: the core's exact
-    posterior covariance, each direction scaled by the network.
+    The core's exact posterior covariance ``A^-1``, each latent scaled by the
+    network. With ``A = L L'``, ``root = L'^-1`` turns white noise into draws.
+    `precision`, `factor` and `root` pass no gradient.
     """
 
     mean: Any  # (n_rows, n_latent)
     log_scale: Any  # (n_rows, n_latent)
+    precision: Any  # (n_rows, n_latent, n_latent), A
     factor: Any  # (n_rows, n_latent, n_latent), L
     root: Any  # (n_rows, n_latent, n_latent)
 
-    def __getitem__(self, rows):
-        """Return the posterior of a slice of rows, or one of the four arrays."""
-        if isinstance(rows, slice):
-            return Posterior(*(array[rows] for array in self))
-        return tuple.__getitem__(self, rows)
+    def rows(self, some: slice) -> Posterior:
+        """Return the posterior of some rows."""
+        return Posterior(*(array[some] for array in self))
 
 
 class Decoded(NamedTuple):
@@ -161,7 +161,7 @@ class VAE:
         self._activation = getattr(ops, architecture.activation)
 
     def cells(self, layout: Layout, values, observed) -> Cells:
-        """Expand encoded rows (n_rows, n_columns): numbers as they are, codes to scores.
+        """Expand encoded rows: numbers stay as they are, codes become scores.
 
         `values` may hold anything finite in unobserved cells.
         """
@@ -191,7 +191,7 @@ class VAE:
         without networks it is the whole answer.
         """
         ops = self.ops
-        factor, inverse, mean = self._core_posterior(weights, cells)
+        precision, factor, root, mean = self._core_posterior(weights, cells)
         log_scale = mean * 0.0
         if self.architecture.hidden_layer_sizes:
             hidden = self._tower(
@@ -200,8 +200,7 @@ class VAE:
             mean = mean + self._dense(weights, "encoder.mean", hidden)
             raw = self._dense(weights, "encoder.log_scale", hidden)
             log_scale = _LOG_SCALE_BOUND * ops.tanh(raw / _LOG_SCALE_BOUND)
-        root = ops.exp(log_scale)[:, :, None] * inverse
-        return Posterior(mean, log_scale, factor, root)
+        return Posterior(mean, log_scale, precision, factor, root)
 
     def decode(self, weights, layout: Layout, latent) -> Decoded:
         """Return the parameters of p(x | z) for latents (n_rows, n_latent)."""
@@ -232,7 +231,10 @@ class VAE:
         ops, n_numeric = self.ops, self.architecture.n_numeric
         known = cells.observed[:, :n_numeric]
         density = gaussian_log_density(
-            ops, cells.values[:, :n_numeric], decoded.numbers, weights["decoder.log_noise"]
+            ops,
+            cells.values[:, :n_numeric],
+            decoded.numbers,
+            weights["decoder.log_noise"],
         )
         density = ops.where(known > 0, density, 0.0)
         if not self.architecture.n_nominal:
@@ -260,7 +262,8 @@ class VAE:
         values = ops.concatenate([batch.values, batch.values], 0)
         both = self.cells(layout, values, ops.concatenate([observed, shown], 0))
         posterior = self.encode(weights, layout, both)
-        of_observed, of_shown = posterior[:n_rows], posterior[n_rows:]
+        of_observed = posterior.rows(slice(0, n_rows))
+        of_shown = posterior.rows(slice(n_rows, None))
         cells = Cells(*(array[:n_rows] for array in both))
 
         latent = draw_latent(ops, of_observed, batch.noise)
@@ -287,9 +290,9 @@ class VAE:
         return _HIDDEN_NUMBER_WEIGHT * squares + _HIDDEN_LEVEL_WEIGHT * log_loss
 
     def _core_posterior(self, weights, cells: Cells):
-        """Return L, L'^-1 and the mean of the core's posterior.
+        """Return A, L, L'^-1 and the mean of the core's posterior.
 
-        The factor is computed outside the gradient. The mean gets its exact
+        The matrices are computed outside the gradient. The mean gets its exact
         gradient all the same, from one refinement step around the solution z*
         held fixed: z* + A^-1 (r - A z*) differentiates to A^-1 (dr - dA z*).
         That the covariance passes no gradient to the core costs nothing where
@@ -297,24 +300,24 @@ class VAE:
         """
         ops, stop = self.ops, self.ops.stop_gradient
         d, loadings = self.architecture.n_latent, weights["core.loadings"]
-        precision = cells.present * ops.exp(-weights["core.log_noise"])
+        noise_precision = cells.present * ops.exp(-weights["core.log_noise"])
         centred = cells.values - weights["core.mean"]
-        projected = ops.matmul(centred * precision, loadings)
-        outer = loadings[:, :, None] * loadings[:, None, :]
-        gram = ops.matmul(stop(precision), ops.reshape(stop(outer), (-1, d * d)))
+        projected = ops.matmul(centred * noise_precision, loadings)
+        outer = stop(loadings[:, :, None] * loadings[:, None, :])
+        gram = ops.matmul(stop(noise_precision), ops.reshape(outer, (-1, d * d)))
         identity = ops.eye(d, dtype=gram.dtype)
-        factor = ops.cholesky(ops.reshape(gram, (-1, d, d)) + identity)
-        lower = ops.solve_triangular(factor, identity + factor * 0.0, lower=True)
-        inverse = ops.transpose(lower, (0, 2, 1))  # L'^-1, so A^-1 = inverse @ lower
+        precision = ops.reshape(gram, (-1, d, d)) + identity
+        factor = ops.cholesky(precision)
+        lower = ops.solve_triangular(factor, identity + 0.0 * factor, lower=True)
+        root = ops.transpose(lower, (0, 2, 1))  # A^-1 = root @ lower
 
         def solve(right):
-            inner = ops.matmul(lower, right[:, :, None])
-            return ops.matmul(inverse, inner)[:, :, 0]
+            return _apply(ops, root, _apply(ops, lower, right))
 
         start = solve(stop(projected))
-        image = ops.matmul(start, ops.transpose(loadings)) * precision
+        image = ops.matmul(start, ops.transpose(loadings)) * noise_precision
         residual = projected - start - ops.matmul(image, loadings)
-        return factor, inverse, start + solve(residual)
+        return precision, factor, root, start + solve(residual)
 
     def _features(self, weights, layout, cells: Cells, core_latent):
         """Return the inputs of the encoder network, (n_rows, n_features)."""
@@ -360,46 +363,56 @@ class Batch(NamedTuple):
 
 
 def draw_latent(ops, posterior: Posterior, noise):
-    """Return the reparameterised sample ``mean + root @ noise``."""
-    return posterior.mean + ops.matmul(posterior.root, noise[:, :, None])[:, :, 0]
+    """Return the reparameterised sample ``mean + D root noise``."""
+    spread = ops.exp(posterior.log_scale) * _apply(ops, posterior.root, noise)
+    return posterior.mean + spread
 
 
 def kl_to_prior(ops, posterior: Posterior):
     """Return KL(q || N(0, I)) per row (Kingma & Welling 2014, appendix B)."""
-    n_latent = posterior.mean.shape[1]
-    trace = ops.sum(ops.square(posterior.root), (1, 2))
+    variance = ops.sum(ops.square(posterior.root), 2)  # diagonal of A^-1
+    trace = ops.sum(ops.exp(2.0 * posterior.log_scale) * variance, 1)
     square = ops.sum(ops.square(posterior.mean), 1)
-    return 0.5 * (trace + square - n_latent) - _log_root_determinant(ops, posterior)
+    n_latent = posterior.mean.shape[1]
+    return 0.5 * (trace + square - n_latent) - _log_determinant(ops, posterior)
 
 
 def kl_between(ops, first: Posterior, second: Posterior):
     """Return KL(first || second) per row, in closed form.
 
-    ``second``'s whitening matrix is ``L' diag(exp(-log_scale))``.
+    With ``u = exp(first.log_scale - second.log_scale)`` the trace term
+    ``tr(D2^-1 A2 D2^-1 D1 A1^-1 D1)`` is ``u' (A2 * A1^-1) u``, elementwise *.
     """
-    n_latent = first.mean.shape[1]
-    upper = ops.transpose(second.factor, (0, 2, 1))
-    whiten = upper * ops.exp(-second.log_scale)[:, None, :]
-    trace = ops.sum(ops.square(ops.matmul(whiten, first.root)), (1, 2))
-    gap = (first.mean - second.mean)[:, :, None]
-    square = ops.sum(ops.square(ops.matmul(whiten, gap)), (1, 2))
-    determinants = _log_root_determinant(ops, second) - _log_root_determinant(
-        ops, first
-    )
-    return 0.5 * (trace + square - n_latent) + determinants
+    covariance = ops.matmul(first.root, ops.transpose(first.root, (0, 2, 1)))
+    ratio = ops.exp(first.log_scale - second.log_scale)
+    trace = _quadratic(ops, second.precision * covariance, ratio)
+    gap = (first.mean - second.mean) * ops.exp(-second.log_scale)
+    square = _quadratic(ops, second.precision, gap)
+    determinants = _log_determinant(ops, second) - _log_determinant(ops, first)
+    return 0.5 * (trace + square - first.mean.shape[1]) + determinants
 
 
 def latent_log_density(ops, posterior: Posterior, noise):
-    """Return log q(z) at ``z = mean + root @ noise``, per row."""
-    n_latent = noise.shape[1]
-    normal = -0.5 * (n_latent * math.log(2 * math.pi) + ops.sum(ops.square(noise), 1))
-    return normal - _log_root_determinant(ops, posterior)
+    """Return log q(z) at the draw that `draw_latent` makes of the noise, per row."""
+    constant = noise.shape[1] * math.log(2 * math.pi)
+    normal = -0.5 * (constant + ops.sum(ops.square(noise), 1))
+    return normal - _log_determinant(ops, posterior)
 
 
-def _log_root_determinant(ops, posterior: Posterior):
-    """Return log |root|, half the log-determinant of the covariance."""
+def _log_determinant(ops, posterior: Posterior):
+    """Return log |D root|, half the log-determinant of the covariance."""
     diagonal = ops.diagonal(posterior.factor, axis1=1, axis2=2)
     return ops.sum(posterior.log_scale - ops.log(diagonal), 1)
+
+
+def _apply(ops, matrices, vectors):
+    """Multiply each row's vector by its matrix."""
+    return ops.matmul(matrices, vectors[:, :, None])[:, :, 0]
+
+
+def _quadratic(ops, matrices, vectors):
+    """Return v' M v for each row."""
+    return ops.sum(vectors * _apply(ops, matrices, vectors), 1)
 
 
 def initial_weights(
