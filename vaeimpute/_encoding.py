@@ -289,7 +289,7 @@ def _fit_levels(codes: np.ndarray, n_levels: int) -> Levels:
 
 
 def _core_groups(counts: np.ndarray) -> np.ndarray:
-    """Number the commonest levels from 0; all others share the next number.
+    """Give the commonest levels numbers from 0 and all others the next number.
 
     Levels that even together were seen in too few rows get -1: no score, as
     their scores would be outliers.

@@ -37,8 +37,8 @@ class VAEImputer(TransformerMixin, BaseVAE):
     activation : {"silu", "gelu", "relu", "tanh"}, default="silu"
         Activation of the blocks.
     max_iter : int or "auto", default="auto"
-        Passes over the rows (epochs), at most. "auto" makes about 3,000 steps,
-        fewer for tables of less than 300 rows, more for those of many.
+        Passes over the rows (epochs), at most. "auto" makes about 2,000 steps,
+        fewer for tables of less than 200 rows, more for those of many.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" grows from 32 to 1,024 with the number of rows.
     learning_rate_init : float or "auto", default="auto"

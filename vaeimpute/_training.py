@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from vaeimpute import _numpy_ops
-from vaeimpute._encoding import Encoding, Layout, Rows
+from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._engine import MAX_STEPS, Engine, Steps, TrainingState
 from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
 from vaeimpute._vae import VAE, Architecture, initial_weights
@@ -74,7 +74,7 @@ class Settings:
             hidden = (width, width)
         epochs = self.max_iter
         if epochs == "auto":
-            n_steps = min(10 * n_rows, 2_400 + n_rows // 50)
+            n_steps = min(10 * n_rows, 2_000 + n_rows // 50)
             epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
         rate = self.learning_rate_init
         return replace(

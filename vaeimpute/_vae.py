@@ -97,6 +97,7 @@ class Architecture:
         shapes |= self._tower_shapes("encoder", self.n_features)
         shapes |= _dense_shapes("encoder.mean", width, d)
         shapes |= _dense_shapes("encoder.log_scale", width, d)
+        shapes |= _dense_shapes("encoder.fill", width, d)
         shapes |= self._tower_shapes("decoder", d)
         shapes |= _dense_shapes("decoder.output", width, outputs)
         return shapes
@@ -124,10 +125,12 @@ class Posterior(NamedTuple):
 
     The core's exact posterior covariance ``A^-1``, each latent scaled by the
     network. With ``A = L L'``, ``root = L'^-1`` turns white noise into draws.
-    `precision`, `factor` and `root` pass no gradient.
+    `precision`, `factor` and `root` pass no gradient. `fill` is the point whose
+    decoding predicts missing cells best; it is no part of q.
     """
 
     mean: Any  # (n_rows, n_latent)
+    fill: Any  # (n_rows, n_latent)
     log_scale: Any  # (n_rows, n_latent)
     precision: Any  # (n_rows, n_latent, n_latent), A
     factor: Any  # (n_rows, n_latent, n_latent), L
@@ -192,15 +195,19 @@ class VAE:
         """
         ops = self.ops
         precision, factor, root, mean = self._core_posterior(weights, cells)
-        log_scale = mean * 0.0
+        log_scale, fill = mean * 0.0, mean
         if self.architecture.hidden_layer_sizes:
             hidden = self._tower(
                 weights, "encoder", self._features(weights, layout, cells, mean)
             )
+            # A head of its own: what sharpens fillings must not move or narrow q.
+            fill = ops.stop_gradient(mean) + self._dense(
+                weights, "encoder.fill", hidden
+            )
             mean = mean + self._dense(weights, "encoder.mean", hidden)
             raw = self._dense(weights, "encoder.log_scale", hidden)
             log_scale = _LOG_SCALE_BOUND * ops.tanh(raw / _LOG_SCALE_BOUND)
-        return Posterior(mean, log_scale, precision, factor, root)
+        return Posterior(mean, fill, log_scale, precision, factor, root)
 
     def decode(self, weights, layout: Layout, latent) -> Decoded:
         """Return the parameters of p(x | z) for latents (n_rows, n_latent)."""
@@ -220,10 +227,10 @@ class VAE:
         return Decoded(numbers, logits)
 
     def reconstruct(self, weights, layout: Layout, rows: Rows):
-        """Return numbers and log-probabilities of levels at the posterior mean."""
+        """Return numbers and log-probabilities of levels that fill missing cells."""
         cells = self.cells(layout, rows.values, rows.observed)
         posterior = self.encode(weights, layout, cells)
-        decoded = self.decode(weights, layout, posterior.mean)
+        decoded = self.decode(weights, layout, posterior.fill)
         return decoded.numbers, self.log_levels(layout, decoded)
 
     def log_likelihood(self, weights, layout: Layout, cells: Cells, decoded: Decoded):
@@ -274,7 +281,7 @@ class VAE:
             ops, Posterior(*(stop(array) for array in of_observed)), of_shown
         )
         frozen = {name: stop(weight) for name, weight in weights.items()}
-        filled = self.decode(frozen, layout, of_shown.mean)
+        filled = self.decode(frozen, layout, of_shown.fill)
         hidden = self._hidden_cell_loss(layout, cells, filled)
         return ops.mean(matching - bound + hidden) / layout.n_columns
 
@@ -322,8 +329,9 @@ class VAE:
     def _features(self, weights, layout, cells: Cells, core_latent):
         """Return the inputs of the encoder network, (n_rows, n_features)."""
         ops, n_numeric = self.ops, self.architecture.n_numeric
-        fill = ops.matmul(core_latent, ops.transpose(weights["core.loadings"]))
-        centred = (cells.values - weights["core.mean"]) * cells.present
+        loadings, mean = weights["core.loadings"], weights["core.mean"]
+        fill = ops.matmul(core_latent, ops.transpose(loadings))
+        centred = (cells.values - mean) * cells.present
         fill = ops.where(cells.present > 0, centred, fill) * layout.live
         numbers, known = cells.values[:, :n_numeric], cells.present[:, :n_numeric]
         low, high = layout.edges[:, :-1], layout.edges[:, 1:]
@@ -335,7 +343,8 @@ class VAE:
         )
         linear = ops.concatenate([centred, fill, core_latent], 1)
         # An outlier moves the core in proportion; the network sees it bounded.
-        linear = ops.clip(linear, -_FEATURE_BOUND, _FEATURE_BOUND)
+        # The core learns from the bound alone, not by what suits the network.
+        linear = ops.clip(ops.stop_gradient(linear), -_FEATURE_BOUND, _FEATURE_BOUND)
         return ops.concatenate([linear, cells.observed, bins], 1)
 
     def _tower(self, weights, name: str, inputs):
@@ -440,7 +449,7 @@ def initial_weights(
 
 
 def _starts_at_zero(name: str) -> bool:
-    last = ("encoder.mean", "encoder.log_scale", "decoder.output")
+    last = ("encoder.mean", "encoder.log_scale", "encoder.fill", "decoder.output")
     return name.startswith(last)
 
 
