@@ -1,0 +1,96 @@
+"""The NumPy namespace computes what ``keras.ops`` computes."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vaeimpute import _numpy_ops
+
+PACKAGE = Path(_numpy_ops.__file__).parent
+
+RNG = np.random.default_rng(0)
+TABLE = RNG.normal(size=(5, 4))
+POSITIVE = RNG.uniform(1e-3, 1e3, size=(5, 4))
+STACK = RNG.normal(size=(6, 3, 3))
+POSITIVE_DEFINITE = STACK @ STACK.transpose(0, 2, 1) + np.eye(3)
+LOWER = np.linalg.cholesky(POSITIVE_DEFINITE)
+# From the flat ends of the activations to their bend.
+STEEP = np.concatenate([[-100.0, 100.0, 0.0], np.linspace(-10, 10, 41)])
+
+CASES = {
+    "cast": [(TABLE, "float32"), (TABLE > 0, "float32")],
+    "cholesky": [(POSITIVE_DEFINITE,)],
+    "clip": [(TABLE, -0.5, 0.5)],
+    "concatenate": [([TABLE, POSITIVE], 0), ([TABLE, POSITIVE], 1)],
+    "diagonal": [(STACK, 0, 1, 2), (TABLE,)],
+    "equal": [(np.round(TABLE), np.round(TABLE[0]))],
+    "exp": [(TABLE,)],
+    "eye": [(3,)],
+    "gelu": [(STEEP,)],
+    "log": [(POSITIVE,)],
+    "matmul": [(TABLE, TABLE.T), (STACK, STACK), (STACK, TABLE[:3, :1])],
+    "maximum": [(TABLE, 0.25), (TABLE, POSITIVE)],
+    "mean": [(TABLE,), (TABLE, 0)],
+    "relu": [(STEEP,)],
+    "reshape": [(TABLE, (-1, 10))],
+    "silu": [(STEEP,)],
+    "softplus": [(STEEP,)],
+    "solve_triangular": [(LOWER, STACK, True), (LOWER.transpose(0, 2, 1), STACK)],
+    "square": [(TABLE,)],
+    "stop_gradient": [(TABLE,)],
+    "sum": [(TABLE,), (TABLE, 1), (STACK, 2)],
+    "take": [(TABLE, np.array([2, 0, 2]), 1), (TABLE, np.array([1]), 0)],
+    "tanh": [(STEEP,)],
+    "transpose": [(TABLE,), (STACK, (0, 2, 1))],
+    "where": [(TABLE > 0, TABLE, 0.0)],
+}
+
+
+def single(argument):
+    """Return arrays of numbers in single precision, other arguments as they are."""
+    if isinstance(argument, list):
+        return [single(array) for array in argument]
+    if isinstance(argument, np.ndarray) and argument.dtype.kind == "f":
+        return argument.astype(np.float32)
+    return argument
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_agrees_with_keras(name):
+    from keras import ops
+
+    for arguments in CASES[name]:
+        arguments = [single(argument) for argument in arguments]
+        ours = getattr(_numpy_ops, name)(*arguments)
+        theirs = np.asarray(getattr(ops, name)(*arguments))
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
+
+
+def test_holds_what_the_model_asks_for_and_no_more():
+    sources = [PACKAGE / "_vae.py", PACKAGE / "_likelihoods.py"]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    asked = set(re.findall(r"\bops\.([a-z]\w*)", text))
+    asked |= {"silu", "gelu", "relu", "tanh", "stop_gradient"}  # by name or alias
+    assert set(_numpy_ops.__all__) == asked
+    assert set(CASES) == asked
+
+
+def test_cast_keeps_double_precision():
+    assert _numpy_ops.cast(TABLE, "float32").dtype == np.float64
+    np.testing.assert_array_equal(_numpy_ops.cast(TABLE, "float32"), TABLE)
+
+
+@pytest.mark.parametrize("name", ["gelu", "relu", "silu", "softplus", "tanh"])
+def test_activations_at_their_ends(name):
+    at_ends = getattr(_numpy_ops, name)(np.array([-1e4, -100.0, 0.0, 100.0, 1e4]))
+    ends = {
+        "gelu": [0, 0, 0, 100, 1e4],
+        "relu": [0, 0, 0, 100, 1e4],
+        "silu": [0, 0, 0, 100, 1e4],
+        "softplus": [0, 0, np.log(2), 100, 1e4],
+        "tanh": [-1, -1, 0, 1, 1],
+    }
+    np.testing.assert_allclose(at_ends, ends[name], rtol=1e-12, atol=1e-12)
