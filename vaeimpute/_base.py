@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
@@ -195,7 +194,7 @@ class BaseVAE(BaseEstimator):
         """Return a frame, or a 2-D array of numbers, booleans or objects."""
         if isinstance(X, pd.DataFrame):
             return self._check_frame(X, reset)
-        if not issparse(X) and np.asarray(X).dtype.kind in "US":
+        if np.asarray(X).dtype.kind in "US":
             X = np.asarray(X, dtype=object)  # numbers beside text stay numbers
         # The schema refuses infinity and other dtypes, and names the column.
         return validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
