@@ -15,7 +15,7 @@ PACKAGE = Path(vaeimpute.__file__).parent
 
 # A module imports only from the floors before its own.
 FLOORS = [
-    ["_columns", "amputation", "metrics", "datasets"],
+    ["_columns", "_threads", "amputation", "metrics", "datasets"],
     ["_encoding", "_likelihoods", "_factor_analysis", "_numpy_ops", "_persistence"],
     ["_vae"],
     ["_engine"],

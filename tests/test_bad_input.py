@@ -97,6 +97,24 @@ def test_text_where_numbers_were(people):
         imputer.transform(with_cells(people, "job", [3]))
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
+def test_huge_or_tiny_numbers_beside_ordinary_ones(people, scale):
+    ages = people[["age"]].to_numpy()
+    X = np.column_stack([ages, people["income"], (ages - 40) * scale])
+    imputer = tiny().fit(X)
+    filled = imputer.transform(X)[:, 2]
+    assert np.all((np.nanmin(X[:, 2]) <= filled) & (filled <= np.nanmax(X[:, 2])))
+    assert np.isfinite(imputer.score(X))
+
+
+def test_numbers_at_the_edge_of_double_precision(people):
+    numbers = people[["age", "income"]].to_numpy() - [40, 4000]
+    for X in (np.sign(numbers) * 1.7e308, numbers * 1e-312):
+        imputer = tiny().fit(X)
+        assert np.isfinite(imputer.transform(X)).all()
+        assert np.isfinite(imputer.score(X))
+
+
 # Shapes.
 
 

@@ -375,24 +375,6 @@ def test_listed_column_of_an_array(numbers):
     assert set(filled[:, 1]) <= set(X[:, 1])
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
-def test_huge_and_tiny_numbers(numbers, scale):
-    # Huge numbers, or tiny ones, beside ordinary ones.
-    X = np.column_stack([numbers * scale, numbers])
-    imputer = tiny().fit(X)
-    filled = imputer.transform(X)
-    low, high = np.nanmin(numbers) * scale, np.nanmax(numbers) * scale
-    assert np.all((low <= filled[:, :3]) & (filled[:, :3] <= high))
-    assert np.isfinite(imputer.score(X))
-
-
-def test_numbers_at_the_edge_of_double_precision(numbers):
-    for X in (np.sign(numbers - 5) * 1.7e308, numbers * 1e-310):
-        imputer = tiny().fit(X)
-        assert np.isfinite(imputer.transform(X)).all()
-        assert np.isfinite(imputer.score(X))
-
-
 # Parameters.
 
 
@@ -562,76 +544,6 @@ def test_text_without_any_level_stays_missing(numbers):
     assert filled["text"].isna().all()
     table["text"] = pd.array(["new"] * 60, "string")
     assert (imputer.transform(table)["text"] == "new").all()
-
-
-# Draws and densities.
-
-
-def test_drawn_rows_look_like_the_table(mixed_table):
-    imputer = tiny().fit(mixed_table)
-    drawn = imputer.sample(500, random_state=0)
-    assert len(drawn) == 500
-    pd.testing.assert_series_equal(drawn.dtypes, mixed_table.dtypes)
-    assert not drawn.isna().to_numpy().any()
-    assert set(drawn["job"]) == set(mixed_table["job"].dropna())
-    shift = drawn["height"].mean() - mixed_table["height"].mean()
-    assert abs(shift) < 0.3 * mixed_table["height"].std()
-
-
-def test_draws_are_repeatable(mixed_table):
-    imputer = tiny().fit(mixed_table)
-    first = imputer.sample(20, random_state=3)
-    pd.testing.assert_frame_equal(imputer.sample(20, random_state=3), first)
-    assert not imputer.sample(20, random_state=4).equals(first)
-    state = np.random.RandomState(3)
-    assert not imputer.sample(5, state).equals(imputer.sample(5, state))
-
-
-def test_drawn_array_and_columns_of_which_nothing_is_known(numbers, with_empty_columns):
-    drawn = tiny().fit(numbers.astype(np.float32)).sample(4)
-    assert drawn.shape == (4, 3)
-    assert drawn.dtype == np.float32
-    imputer = tiny(keep_empty_features=True).fit(with_empty_columns)
-    drawn = imputer.sample(4)
-    assert list(drawn) == list(with_empty_columns)
-    assert drawn[["empty", "none", "level"]].isna().all(axis=None)
-    assert drawn[["a", "b"]].notna().all(axis=None)
-
-
-def test_score_is_the_mean_density_of_the_observed_cells(mixed_table):
-    imputer = tiny().fit(mixed_table)
-    score, densities = imputer.score(mixed_table), imputer.score_samples(mixed_table)
-    assert type(score) is float
-    assert densities.shape == (60,)
-    n_observed = mixed_table.notna().to_numpy().sum()
-    assert score == pytest.approx(densities.sum() / n_observed, rel=1e-12)
-    assert imputer.score(mixed_table, y=np.ones(60)) == score
-
-
-def test_density_of_nothing_is_one(numbers):
-    X = numbers.copy()
-    X[3] = np.nan
-    densities = tiny().fit(X).score_samples(X)
-    assert np.flatnonzero(densities == 0.0).tolist() == [3]
-
-
-def test_score_is_in_the_units_of_the_table(numbers):
-    # A power of two scales exactly, so both models see the same standardised numbers.
-    score = tiny().fit(numbers).score(numbers)
-    wide = tiny().fit(1024 * numbers).score(1024 * numbers)
-    assert wide == pytest.approx(score - np.log(1024), abs=1e-9)
-
-
-def test_score_of_levels_is_a_log_probability(mixed_table):
-    nominal = mixed_table[["member", "region", "job"]]
-    imputer = tiny().fit(nominal)
-    assert np.all(imputer.score_samples(nominal) <= 0)
-    one = nominal.iloc[[0] * 3].astype(object)
-    one["member"], one["region"] = None, None
-    one["job"] = ["baker", "clerk", "smith"]
-    total = np.exp(imputer.score_samples(one)).sum()
-    # Each of the three is an estimate by importance weights, of its own draws.
-    assert total == pytest.approx(1.0, abs=0.01)
 
 
 # The estimator.

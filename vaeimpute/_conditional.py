@@ -6,16 +6,15 @@ same to the bit whatever rows stand beside it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import logsumexp
-from threadpoolctl import ThreadpoolController
 
 from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Layout, Rows
+from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import (
     VAE,
     Architecture,
@@ -56,7 +55,7 @@ class FittedVAE:
         model, weights = self._model(), self._weights()
         numbers = np.empty((len(rows.values), self.architecture.n_numeric))
         log_levels = np.empty((len(rows.values), self.architecture.n_levels))
-        with _one_blas_thread:
+        with one_blas_thread:
             for block, padded in _blocks(rows):
                 answers = model.reconstruct(weights, self.layout, padded)
                 n_rows = block.stop - block.start
@@ -85,7 +84,7 @@ class FittedVAE:
         noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)
         weights["decoder.log_noise"] = noise
         density = np.empty(len(rows.values))
-        with _one_blas_thread:
+        with one_blas_thread:
             for block, padded in _blocks(rows):
                 bound = self._importance_bound(weights, padded)
                 density[block] = bound[: block.stop - block.start]
@@ -139,35 +138,6 @@ class FittedVAE:
 
     def _weights(self) -> dict[str, np.ndarray]:
         return {name: w.astype(np.float64) for name, w in self.weights.items()}
-
-
-class _OneBlasThread:
-    """Keep BLAS to one thread while any answer is computed.
-
-    A block's products are small: on a busy machine threads that wait for each
-    other make them a hundred times slower. The first to enter sets the limit and
-    the last to leave restores it, so that answers in several threads agree.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._users = 0
-
-    def __enter__(self):
-        with self._lock:
-            if not self._users:
-                self._limit = ThreadpoolController().limit(limits=1, user_api="blas")
-                self._limit.__enter__()
-            self._users += 1
-
-    def __exit__(self, *exception):
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                self._limit.__exit__(*exception)
-
-
-_one_blas_thread = _OneBlasThread()
 
 
 def _blocks(rows: Rows) -> Iterator[tuple[slice, Rows]]:

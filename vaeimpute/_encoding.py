@@ -23,6 +23,11 @@ N_BINS = 16
 _CORE_LEVELS = 32
 _CORE_LEVEL_ROWS = 3
 
+#: Deviations beyond so many standard deviations count as so many, and a spread
+#: below the least scale, whose inverse overflows, counts as none.
+_MAX_DEVIATION = 1e6
+_MIN_SCALE = 1e-300
+
 #: Share given to a level that was declared but never seen.
 _UNSEEN_SHARE = 1e-6
 
@@ -198,7 +203,8 @@ class Encoding:
             Zero in columns that had no observed cell.
         """
         values = np.zeros((len(numbers), self.n_columns))
-        values[:, self.numeric] = numbers * self.scale + self.centre
+        with np.errstate(over="ignore"):  # infinity, where a column spans all doubles
+            values[:, self.numeric] = numbers * self.scale + self.centre
         for j, block in zip(self.nominal, self.level_blocks(), strict=True):
             values[:, j] = np.argmax(log_levels[:, block], axis=1)
         return values
@@ -238,7 +244,9 @@ class Encoding:
 
     def _standardise(self, column: np.ndarray, k: int) -> np.ndarray:
         # Divided before subtracting: 1e300 - (-1e300) would overflow.
-        return column / self.scale[k] - self.centre[k] / self.scale[k]
+        with np.errstate(over="ignore"):
+            standard = column / self.scale[k] - self.centre[k] / self.scale[k]
+        return np.clip(standard, -_MAX_DEVIATION, _MAX_DEVIATION)
 
 
 def _known(column: np.ndarray) -> np.ndarray:
@@ -250,8 +258,8 @@ def _fit_numbers(known: np.ndarray) -> tuple:
     size = np.max(np.abs(known)) or 1.0
     centre, scale = np.mean(known / size) * size, np.std(known / size) * size
     # Equal numbers have a rounding-error spread around their rounded mean.
-    if scale <= 1e-12 * size or not np.isfinite(1.0 / scale):
-        centre, scale = known[0], size if np.isfinite(1.0 / size) else 1.0
+    if scale <= max(1e-12 * size, _MIN_SCALE):
+        centre, scale = known[0], size if size > _MIN_SCALE else 1.0
     standard = np.unique(known / scale - centre / scale)
     gaps = np.diff(standard)
     resolution = np.min(gaps) if len(gaps) else 1.0
@@ -285,6 +293,8 @@ def _fit_levels(codes: np.ndarray, n_levels: int) -> Levels:
         basis, _ = np.linalg.qr(np.column_stack([root, np.eye(len(root))[:, 1:]]))
         contrast = np.zeros((n_levels, len(root) - 1))
         contrast[scored] = (basis[:, 1:] / root[:, None])[group[scored]]
+    if not contrast.shape[1]:  # one level: no score, but the core needs a value
+        contrast = np.zeros((n_levels, 1))
     return Levels(counts / len(codes), contrast)
 
 

@@ -10,6 +10,7 @@ starts at once and two threads do not wait for each other. Only `_compile` and
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 from collections import OrderedDict
@@ -187,10 +188,13 @@ class _Programs:
         with self._on_device():
             return type(arrays)(*(keras.ops.convert_to_tensor(a) for a in arrays))
 
-    def train(self, *arguments):
-        """Run the training program."""
+    def train(self, state, *arguments):
+        """Run the training program; losses are NaN where it cannot go on."""
         with self._on_device():
-            return self._train(*arguments)
+            try:
+                return self._train(state, *arguments)
+            except _arithmetic_errors():
+                return state, np.full(MAX_STEPS, np.nan, np.float32)
 
     def answer(self, *arguments):
         """Run the answering program."""
@@ -260,11 +264,24 @@ def _get_programs(architecture: Architecture, batch_size: int, device) -> _Progr
             )
         _process = os.getpid()
         if key not in _programs:
+            _check_device(device)
             _programs[key] = _Programs(architecture, batch_size, device)
         _programs.move_to_end(key)
         while len(_programs) > _MAX_PROGRAMS:
             _programs.popitem(last=False)
         return _programs[key]
+
+
+def _check_device(device: str | None) -> None:
+    """Refuse a device that is not there: some backends would take another."""
+    import keras
+
+    known = keras.distribution.list_devices()
+    names = {*known, *(name.split(":")[0] for name in known)}
+    if device is not None and device.lower() not in names:
+        raise ValueError(
+            f"device: got {device!r}, expected None or one of {sorted(names)}."
+        )
 
 
 def _adam_step(ops, state: TrainingState, gradient, learning_rate, decay):
@@ -420,6 +437,9 @@ def _compile(function):
         import tensorflow as tf
 
         # XLA inside TensorFlow is 2-3 times slower on CPU: leave it off.
+        # Each partial is a function of its own to TensorFlow, which otherwise takes
+        # the programs of several architectures for one that is retraced too often.
+        function = functools.partial(function)
         return tf.function(function, jit_compile=False, reduce_retracing=True)
     if backend == "jax":
         import jax
@@ -428,6 +448,17 @@ def _compile(function):
     raise NotImplementedError(
         f"Keras backend {backend!r}: expected 'tensorflow' or 'jax'."
     )
+
+
+def _arithmetic_errors() -> tuple[type[Exception], ...]:
+    """Return what the backend raises where another one goes on with NaN."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return ()
+    import tensorflow as tf
+
+    return (tf.errors.InvalidArgumentError,)  # by Cholesky's factorisation
 
 
 def _value_and_gradient(objective, weights, batch):

@@ -18,6 +18,7 @@ from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._engine import MAX_STEPS, Engine, Steps, TrainingState
 from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
+from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import VAE, Architecture, initial_weights
 
 #: Largest share of a row's observed cells that a training step hides.
@@ -74,7 +75,7 @@ class Settings:
             hidden = (width, width)
         epochs = self.max_iter
         if epochs == "auto":
-            n_steps = min(10 * n_rows, 2_000 + n_rows // 50)
+            n_steps = min(10 * n_rows, 2_000 + n_rows // 200)
             epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
         rate = self.learning_rate_init
         return replace(
@@ -226,7 +227,8 @@ def _fit_core(rows: Rows, encoding: Encoding, rank: int) -> FactorAnalysis:
     some = slice(None) if n_rows <= limit else _spread_over(n_rows, limit)
     model = VAE(_architecture(encoding, rank, ()), _numpy_ops)
     cells = model.cells(layout, rows.values[some], rows.observed[some])
-    return fit_factor_analysis(cells.values, cells.present > 0, rank)
+    with one_blas_thread:
+        return fit_factor_analysis(cells.values, cells.present > 0, rank)
 
 
 def _core_score(core, encoding, validation) -> float:
@@ -237,9 +239,10 @@ def _core_score(core, encoding, validation) -> float:
     weights = _core_weights(core, architecture)
     model, layout = VAE(architecture, _numpy_ops), encoding.layout()
     parts = []
-    for start in range(0, len(validation.shown.values), 512):
-        block = Rows(*(array[start : start + 512] for array in validation.shown))
-        parts.append(model.reconstruct(weights, layout, block))
+    with one_blas_thread:
+        for start in range(0, len(validation.shown.values), 512):
+            block = Rows(*(array[start : start + 512] for array in validation.shown))
+            parts.append(model.reconstruct(weights, layout, block))
     return validation.score(*(np.concatenate(a) for a in zip(*parts, strict=True)))
 
 
@@ -317,7 +320,9 @@ class _Run:
                     self._loss_curve,
                     self._scores,
                 )
-            anneal = math.ceil(_ANNEAL_SHARE / (1 - _ANNEAL_SHARE) * best_epoch)
+            share = _ANNEAL_SHARE / (1 - _ANNEAL_SHARE)
+            left = settings.max_iter - len(self._loss_curve)
+            anneal = min(math.ceil(share * best_epoch), left)
         state = self._anneal(best, max(1, anneal))
         return Trained(
             self._architecture,

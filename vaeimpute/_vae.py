@@ -333,19 +333,27 @@ class VAE:
         fill = ops.matmul(core_latent, ops.transpose(loadings))
         centred = (cells.values - mean) * cells.present
         fill = ops.where(cells.present > 0, centred, fill) * layout.live
+        # The core learns from the bound alone, not by what suits the network; an
+        # outlier moves the core in proportion, and the network sees it bounded.
+        linear = ops.stop_gradient(ops.concatenate([centred, fill, core_latent], 1))
+        linear = ops.clip(linear, -_FEATURE_BOUND, _FEATURE_BOUND)
+        features = [linear, cells.observed]
+        if n_numeric:
+            features.append(self._bins(layout, cells))
+        return ops.concatenate(features, 1)
+
+    def _bins(self, layout, cells: Cells):
+        """Return the piecewise-linear encoding of numbers, zero where unobserved.
+
+        Gorishniy et al. (2022), eq. 1: 1 in the bins below the number, its
+        position inside its own bin, 0 above.
+        """
+        ops, n_numeric = self.ops, self.architecture.n_numeric
         numbers, known = cells.values[:, :n_numeric], cells.present[:, :n_numeric]
         low, high = layout.edges[:, :-1], layout.edges[:, 1:]
-        # Piecewise-linear encoding (Gorishniy et al. 2022, eq. 1): 1 in the bins
-        # below the number, its position inside its own bin, 0 above.
         along = ops.clip((numbers[:, :, None] - low) / (high - low), 0.0, 1.0)
-        bins = ops.reshape(
-            along * known[:, :, None], (-1, n_numeric * self.architecture.n_bins)
-        )
-        linear = ops.concatenate([centred, fill, core_latent], 1)
-        # An outlier moves the core in proportion; the network sees it bounded.
-        # The core learns from the bound alone, not by what suits the network.
-        linear = ops.clip(ops.stop_gradient(linear), -_FEATURE_BOUND, _FEATURE_BOUND)
-        return ops.concatenate([linear, cells.observed, bins], 1)
+        size = n_numeric * self.architecture.n_bins
+        return ops.reshape(along * known[:, :, None], (-1, size))
 
     def _tower(self, weights, name: str, inputs):
         """Return the residual network's last hidden layer, (n_rows, width)."""

@@ -1,0 +1,435 @@
+"""Compiled programs: padding, the step itself, sharing, threads and backends."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vaeimpute import _engine, _numpy_ops
+from vaeimpute._columns import Column, TableSchema
+from vaeimpute._conditional import FittedVAE
+from vaeimpute._encoding import Encoding, Rows
+from vaeimpute._engine import Engine, Steps, TrainingState
+from vaeimpute._training import Settings, train
+from vaeimpute._vae import VAE, Architecture, Batch
+
+KINDS = {"mixed": (5, (2, 3)), "numeric": (5, ()), "nominal": (0, (2, 3, 2))}
+
+SETTINGS = Settings(
+    n_components=2,
+    hidden_layer_sizes=(6,),
+    max_iter=4,
+    batch_size=16,
+    early_stopping=False,
+)
+
+
+def make_table(n_numeric=5, n_levels=(2, 3), n_rows=40, seed=0):
+    """Return encoded rows of columns that depend on one another, and the encoding."""
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(n_rows, 1))
+    numbers = factor + 0.5 * rng.normal(size=(n_rows, n_numeric))
+    codes = [
+        np.digitize(factor[:, 0] + rng.normal(size=n_rows), np.linspace(-1, 1, n - 1))
+        for n in n_levels
+    ]
+    values = np.column_stack([numbers, *codes])
+    values[rng.random(values.shape) < 0.2] = np.nan
+    numeric = [Column(f"x{j}", "numeric", "float64") for j in range(n_numeric)]
+    nominal = [Column(f"c{n}", "nominal", "str", tuple(range(n))) for n in n_levels]
+    encoding = Encoding.fit(values, TableSchema((*numeric, *nominal), is_frame=True))
+    return encoding.encode(values), encoding
+
+
+def make_architecture(encoding):
+    layout = encoding.layout()
+    return Architecture(
+        n_numeric=len(encoding.numeric),
+        n_nominal=len(encoding.nominal),
+        n_scores=layout.contrast.shape[1],
+        n_levels=len(layout.log_share),
+        n_latent=2,
+        hidden_layer_sizes=(6,),
+    )
+
+
+def random_weights(architecture, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        name: (0.3 * rng.normal(size=shape)).astype(np.float32)
+        for name, shape in architecture.weight_shapes().items()
+    }
+
+
+def make_steps(architecture, n_rows, n_steps, batch_size=16):
+    rng = np.random.default_rng(1)
+    shape = (n_steps, batch_size)
+    return Steps(
+        rows=rng.integers(n_rows, size=shape).astype(np.int32),
+        rate=np.full((*shape, 1), 0.3, np.float32),
+        hide=rng.random((*shape, architecture.n_columns), np.float32),
+        noise=rng.standard_normal((*shape, architecture.n_latent), np.float32),
+        learning_rate=np.linspace(0.01, 0.02, n_steps, dtype=np.float32),
+        decay=np.full(n_steps, 0.9, np.float32),
+    )
+
+
+def batch_of(rows, steps, i):
+    chosen = steps.rows[i]
+    return Batch(
+        rows.values[chosen],
+        rows.observed[chosen],
+        steps.rate[i],
+        steps.hide[i],
+        steps.noise[i],
+    )
+
+
+def loss_and_gradient(architecture, layout, weights, batch):
+    """Return the loss and its gradient by name, computed step by step by Keras."""
+    from keras import ops
+
+    model = VAE(architecture, ops)
+    tensors = {name: ops.convert_to_tensor(w) for name, w in weights.items()}
+    loss, found = _engine._value_and_gradient(
+        lambda weights, batch: model.loss(weights, layout, batch, 1.0), tensors, batch
+    )
+    return float(loss), {name: np.asarray(slope) for name, slope in found.items()}
+
+
+def cut(flat, architecture):
+    """Return flat weights by name in the architecture's shapes."""
+    weights, start = {}, 0
+    for name, shape in architecture.weight_shapes().items():
+        size = int(np.prod(shape))
+        weights[name] = flat[start : start + size].reshape(shape)
+        start += size
+    return weights
+
+
+def assert_same_bits(first, second):
+    assert first.loss_curve == second.loss_curve
+    assert first.validation_scores == second.validation_scores
+    assert first.architecture == second.architecture
+    for name, weight in first.weights.items():
+        np.testing.assert_array_equal(weight, second.weights[name], err_msg=name)
+
+
+@pytest.fixture(params=KINDS)
+def table(request):
+    return make_table(*KINDS[request.param])
+
+
+@pytest.fixture
+def no_programs(monkeypatch):
+    monkeypatch.setattr(_engine, "_programs", OrderedDict())
+    return _engine._programs
+
+
+# Padding.
+
+
+def test_ladder_is_close_above_any_size():
+    steps = [_engine._ladder(size) for size in range(200)]
+    assert steps[:10] == [0, 4, 4, 4, 4, 6, 6, 8, 8, 12]
+    assert steps == sorted(steps)
+    assert all(_engine._ladder(step) == step for step in steps)
+    assert all(size <= step <= 1.5 * max(size, 3) for size, step in enumerate(steps))
+
+
+def test_flat_weights_come_back(table):
+    architecture = make_architecture(table[1])
+    weights = random_weights(architecture)
+    engine = Engine(architecture, 16)
+
+    flat = engine.initial_state(weights).weights
+    back = engine.weights(flat)
+
+    assert flat.dtype == np.float32
+    assert back.keys() == weights.keys()
+    for name, weight in weights.items():
+        np.testing.assert_array_equal(back[name], weight, err_msg=name)
+    # Padding is zero: what is not among the true weights adds nothing.
+    size = sum(weight.size for weight in weights.values())
+    assert len(flat) > size
+    assert np.count_nonzero(flat) == size
+
+
+def test_padding_changes_neither_loss_nor_gradient(table):
+    rows, encoding = table
+    architecture, layout = make_architecture(encoding), encoding.layout()
+    padding = _engine._Padding(architecture)
+    weights = random_weights(architecture)
+    batch = batch_of(rows, make_steps(architecture, len(rows.values), 1), 0)
+    wide = padding.rows(Rows(batch.values, batch.observed), 16)
+    hide = _engine._scatter(batch.hide, padding.padded.n_columns, padding.columns)
+    padded_batch = batch._replace(
+        values=wide.values, observed=wide.observed, hide=hide
+    )
+
+    loss, gradient = loss_and_gradient(architecture, layout, weights, batch)
+    padded_loss, padded_gradient = loss_and_gradient(
+        padding.padded,
+        padding.layout(layout),
+        cut(padding.flatten(weights), padding.padded),
+        padded_batch,
+    )
+
+    assert padding.padded != architecture
+    assert padded_loss == pytest.approx(loss, rel=1e-5)
+    flat = np.concatenate([slope.ravel() for slope in padded_gradient.values()])
+    for name, slope in padding.unflatten(flat).items():
+        np.testing.assert_allclose(slope, gradient[name], atol=1e-5, err_msg=name)
+    ones = {name: np.ones_like(weight) for name, weight in weights.items()}
+    assert np.all(flat[padding.flatten(ones) == 0.0] == 0.0)
+
+
+def test_padded_rows_are_observed_nowhere(table):
+    rows, encoding = table
+    padding = _engine._Padding(make_architecture(encoding))
+
+    wide = padding.rows(rows, 50)
+
+    assert wide.values.shape == wide.observed.shape == (50, padding.padded.n_columns)
+    assert wide.observed.sum() == rows.observed.sum()
+    np.testing.assert_array_equal(wide.observed[:40, padding.columns], rows.observed)
+    np.testing.assert_array_equal(wide.values[:40, padding.columns], rows.values)
+
+
+@pytest.mark.parametrize("n_rows", [1, 40, _engine.ANSWER_ROWS + 6])
+def test_compiled_answers_are_those_of_the_plain_model(table, n_rows):
+    rows, encoding = table
+    rows = Rows(*(np.resize(array, (n_rows, array.shape[1])) for array in rows))
+    architecture, layout = make_architecture(encoding), encoding.layout()
+    weights = random_weights(architecture)
+    engine = Engine(architecture, 16)
+    flat = engine.initial_state(weights).weights
+
+    answers = engine.answer(flat, engine.place_layout(layout), rows)
+
+    plain = VAE(architecture, _numpy_ops).reconstruct(weights, layout, rows)
+    for found, expected in zip(answers, plain, strict=True):
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+# The step.
+
+
+def textbook_adam(weights, gradients, rates):
+    """Kingma & Ba (2015), algorithm 1, in double precision."""
+    weights, first, second = weights.astype(float), 0.0, 0.0
+    for t, (slope, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+        first = 0.9 * first + 0.1 * slope
+        second = 0.999 * second + 0.001 * slope**2
+        step = first / (1 - 0.9**t)
+        weights = weights - rate * step / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
+    return weights
+
+
+@pytest.mark.parametrize("size", [0.1, 50.0])
+def test_adam_is_the_textbooks_with_clipping(size):
+    from keras import ops
+
+    rng = np.random.default_rng(0)
+    gradients = (size * rng.normal(size=(5, 8))).astype(np.float32)
+    weights, zero = rng.normal(size=8).astype(np.float32), np.zeros(8, np.float32)
+    rates, decay = [0.1, 0.05, 0.2, 0.1, 0.1], 0.8
+    state = TrainingState(weights, (zero, zero, np.float32(0.0)), weights)
+    average = weights.astype(float)
+
+    clipped = []
+    for t, slope in enumerate(gradients):
+        state = _engine._adam_step(ops, state, slope, rates[t], decay)
+        clipped.append(slope / max(1.0, np.linalg.norm(slope)))
+        expected = textbook_adam(weights, clipped, rates[: t + 1])
+        average = decay * average + (1 - decay) * expected
+        np.testing.assert_allclose(np.asarray(state.weights), expected, atol=1e-5)
+        np.testing.assert_allclose(np.asarray(state.average), average, atol=1e-5)
+    assert float(state.moments[2]) == 5
+
+
+def test_trained_step_is_adam_on_the_gradient_of_the_loss():
+    rows, encoding = make_table()
+    architecture, layout = make_architecture(encoding), encoding.layout()
+    weights, steps = random_weights(architecture), make_steps(architecture, 40, 1)
+    engine = Engine(architecture, 16)
+
+    state, losses = engine.train(
+        engine.initial_state(weights),
+        engine.place_rows(rows),
+        engine.place_layout(layout),
+        steps,
+        1.0,
+    )
+
+    batch = batch_of(rows, steps, 0)
+    loss, gradient = loss_and_gradient(architecture, layout, weights, batch)
+    assert losses == pytest.approx([loss], rel=1e-4)
+    norm = np.sqrt(sum(np.sum(slope**2) for slope in gradient.values()))
+    moments = engine.weights(state.moments[0])
+    for name, weight in engine.weights(state.weights).items():
+        slope = gradient[name] / max(1.0, norm)
+        np.testing.assert_allclose(moments[name], 0.1 * slope, atol=1e-5)
+        # Adam's first step has the size of the rate wherever there is a slope.
+        steep = np.abs(slope) > 1e-3
+        expected = weights[name] - 0.01 * np.sign(slope)
+        np.testing.assert_allclose(weight[steep], expected[steep], atol=1e-5)
+
+
+def test_many_steps_in_one_call_are_the_steps_one_by_one():
+    rows, encoding = make_table()
+    architecture = make_architecture(encoding)
+    steps = make_steps(architecture, 40, 3)
+    engine = Engine(architecture, 16)
+    layout, placed = engine.place_layout(encoding.layout()), engine.place_rows(rows)
+    start = engine.initial_state(random_weights(architecture))
+
+    at_once, losses = engine.train(start, placed, layout, steps, 1.0)
+    state, singly = start, []
+    for i in range(3):
+        one = Steps(*(array[i : i + 1] for array in steps))
+        state, loss = engine.train(state, placed, layout, one, 1.0)
+        singly.extend(loss)
+
+    np.testing.assert_array_equal(losses, singly)
+    for array, other in [
+        (at_once.weights, state.weights),
+        (at_once.average, state.average),
+        *zip(at_once.moments, state.moments, strict=True),
+    ]:
+        np.testing.assert_array_equal(np.asarray(array), np.asarray(other))
+
+
+# Programs.
+
+
+def test_tables_of_similar_width_share_programs(no_programs):
+    first, second = (make_architecture(make_table(n)[1]) for n in (5, 6))
+    assert first != second
+    assert Engine(first, 16)._programs is Engine(second, 16)._programs
+    assert Engine(first, 16)._programs is not Engine(first, 32)._programs
+    assert len(no_programs) == 2
+
+
+def test_shared_programs_keep_nothing_of_a_table():
+    five, six = make_table(5), make_table(6, seed=1)
+    alone = train(*five, SETTINGS, seed=0)
+    train(*six, SETTINGS, seed=0)
+    assert_same_bits(train(*five, SETTINGS, seed=0), alone)
+
+
+def test_number_of_programs_is_bounded(no_programs):
+    sizes = range(1, _engine._MAX_PROGRAMS + 5)
+    architectures = [Architecture(4, 0, 0, 0, size, (6,)) for size in sizes]
+    for architecture in architectures:
+        Engine(architectures[0], 16)  # used again and again: must stay
+        Engine(architecture, 16)
+    assert len(no_programs) == _engine._MAX_PROGRAMS
+    kept = [key[1].n_latent for key in no_programs]
+    newest = list(sizes)[-_engine._MAX_PROGRAMS + 1 :]
+    assert sorted(kept) == [1, *newest]
+
+
+def test_same_seed_same_bits():
+    rows, encoding = make_table()
+    first, second, other = (train(rows, encoding, SETTINGS, s) for s in (7, 7, 8))
+    assert_same_bits(first, second)
+    assert first.loss_curve != other.loss_curve
+
+
+def test_two_threads_fit_one_shape_at_once(no_programs):
+    tables = [make_table(seed=seed) for seed in (0, 1)]
+    start = threading.Barrier(2)
+
+    def fit(table):
+        start.wait()  # both find the cache empty and compile
+        return train(*table, SETTINGS, seed=0)
+
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(fit, tables, timeout=300))
+
+    assert len(no_programs) == 1
+    for table, trained in zip(tables, together, strict=True):
+        assert_same_bits(trained, train(*table, SETTINGS, seed=0))
+
+
+def test_callback_may_fit_and_answer_in_the_middle_of_a_fit():
+    rows, encoding = make_table()
+    inner = []
+
+    def on_check(epoch, n_epochs, loss, score):
+        trained = train(*make_table(seed=1), SETTINGS, seed=3)
+        model = FittedVAE(trained.architecture, trained.weights, encoding.layout())
+        inner.append(model.reconstruct(rows)[0])
+
+    with ThreadPoolExecutor(1) as pool:  # so that a deadlock ends in a failure
+        outer = pool.submit(train, rows, encoding, SETTINGS, 0, on_check).result(300)
+
+    assert inner
+    assert np.all(np.isfinite(inner))
+    assert_same_bits(outer, train(rows, encoding, SETTINGS, 0))
+
+
+def test_named_device():
+    rows, encoding = make_table()
+    named = train(rows, encoding, replace(SETTINGS, device="cpu"), seed=0)
+    assert_same_bits(named, train(rows, encoding, SETTINGS, seed=0))
+
+
+def test_backend_without_a_compiler_is_named(no_programs, monkeypatch):
+    import keras
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "abacus")
+    with pytest.raises(NotImplementedError, match="'abacus'.*expected 'tensorflow'"):
+        Engine(make_architecture(make_table()[1]), 16)
+
+
+# Backends.
+
+
+def fit_small_table():
+    """Return what a fit on the backend of this process gives, as JSON holds it."""
+    import keras
+
+    settings = replace(SETTINGS, max_iter=20, learning_rate_init=0.01)
+    trained = train(*make_table(), settings, seed=0)
+    return {
+        "backend": keras.backend.backend(),
+        "loss": trained.loss_curve,
+        "weights": {name: w.tolist() for name, w in trained.weights.items()},
+    }
+
+
+FIT_IN_A_NEW_PROCESS = f"""
+import json, runpy
+print(json.dumps(runpy.run_path({__file__!r})["fit_small_table"]()))
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax")
+def test_jax_trains_what_the_default_backend_trains():
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FIT_IN_A_NEW_PROCESS],
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stderr
+    theirs, ours = json.loads(finished.stdout.splitlines()[-1]), fit_small_table()
+
+    assert theirs["backend"] == "jax"
+    assert np.mean(ours["loss"][-5:]) < np.mean(ours["loss"][:5])
+    np.testing.assert_allclose(theirs["loss"], ours["loss"], rtol=1e-3)
+    for name, weight in ours["weights"].items():
+        np.testing.assert_allclose(theirs["weights"][name], weight, atol=1e-3)

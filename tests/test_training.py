@@ -1,0 +1,390 @@
+"""Training: what is held out, what is chosen, and when it stops."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from vaeimpute import _training
+from vaeimpute._columns import Column, TableSchema
+from vaeimpute._encoding import Encoding, Rows
+from vaeimpute._engine import Engine
+from vaeimpute._factor_analysis import fit_factor_analysis
+from vaeimpute._training import Settings, _hold_out, _Validation, train
+
+SETTINGS = Settings(
+    n_components=2, hidden_layer_sizes=(8,), max_iter=5, batch_size=32, tol=0.0
+)
+
+#: No gain is ever as large: the networks never pay.
+NEVER_ENOUGH = 10.0
+
+
+def encode(values, n_levels=()):
+    """Return rows and encoding of values whose last columns are nominal."""
+    n_numeric = values.shape[1] - len(n_levels)
+    numeric = [Column(f"x{j}", "numeric", "float64") for j in range(n_numeric)]
+    nominal = [Column(f"c{n}", "nominal", "str", tuple(range(n))) for n in n_levels]
+    encoding = Encoding.fit(values, TableSchema((*numeric, *nominal), is_frame=True))
+    return encoding.encode(values), encoding
+
+
+def make_table(n_rows=90, seed=0):
+    """Return rows and encoding of four numeric and two nominal columns."""
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(n_rows, 1))
+    numbers = factor + 0.5 * rng.normal(size=(n_rows, 4))
+    codes = [factor[:, 0] > 0, np.digitize(rng.normal(size=n_rows), [-0.5, 0.5])]
+    values = np.column_stack([numbers, *codes])
+    values[rng.random(values.shape) < 0.2] = np.nan
+    return encode(values, (2, 3))
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table()
+
+
+# Held-out cells.
+
+
+def everything_held_out(table):
+    rows, encoding = table
+    nothing = Rows(rows.values, np.zeros_like(rows.observed))
+    return _Validation(nothing, rows, nothing, encoding)
+
+
+def certain(encoding, rows):
+    """Return log-probabilities under which each cell surely holds its level."""
+    log_levels = np.full((len(rows.values), 5), -30.0)
+    codes = rows.values[:, 4:].astype(int) + [0, 2]
+    np.put_along_axis(log_levels, codes, 0.0, axis=1)
+    return log_levels
+
+
+def test_perfect_predictions_explain_everything(table):
+    rows, encoding = table
+    score = everything_held_out(table).score(rows.values[:, :4], certain(encoding, rows))
+    assert score == pytest.approx(1.0, abs=1e-6)
+
+
+def test_means_and_shares_explain_nothing(table):
+    rows, encoding = table
+    log_share = np.log(np.concatenate([levels.share for levels in encoding.levels]))
+    means = np.zeros((len(rows.values), 4))
+    shares = np.tile(log_share, (len(rows.values), 1))
+    assert everything_held_out(table).score(means, shares) == pytest.approx(0, abs=1e-6)
+
+
+def test_predictions_of_the_opposite_sign_are_three_times_worse_than_the_mean():
+    rows, encoding = encode(np.random.default_rng(0).normal(size=(50, 3)))
+    validation = everything_held_out((rows, encoding))
+    score = validation.score(-rows.values, np.zeros((50, 0)))
+    assert score == pytest.approx(-3.0, abs=1e-5)
+
+
+def test_score_ignores_cells_that_are_not_held_out(table):
+    rows, _ = table
+    validation = _hold_out(*table, 0.3, np.random.default_rng(0))
+    shape = validation.truth.values.shape
+    numbers, log_levels = np.zeros((shape[0], 4)), np.full((shape[0], 5), -1.0)
+    score = validation.score(numbers, log_levels)
+
+    hidden = validation.truth.observed & ~validation.shown.observed
+    numbers[~hidden[:, :4]] = 1e6
+    log_levels[~hidden[:, 4], :2] = -1e6
+    assert validation.score(numbers, log_levels) == score
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5])
+def test_held_out_cells_are_a_share_of_the_observed_ones(table, fraction):
+    rows, encoding = make_table(1_000)
+    validation = _hold_out(rows, encoding, fraction, np.random.default_rng(0))
+
+    held_out = rows.observed & ~validation.training.observed
+    assert held_out.sum() == pytest.approx(fraction * rows.observed.sum(), rel=0.1)
+    assert not np.any(validation.training.observed & ~rows.observed)
+    # The rows to judge by hold just these cells.
+    chosen = held_out.any(axis=1)
+    truth, shown = validation.truth, validation.shown
+    np.testing.assert_array_equal(truth.observed, rows.observed[chosen])
+    np.testing.assert_array_equal(truth.values, rows.values[chosen])
+    np.testing.assert_array_equal(truth.observed & ~shown.observed, held_out[chosen])
+
+
+def test_every_column_keeps_cells_to_learn_from():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(60, 4))
+    values[2:, 1] = values[4:, 2] = np.nan
+    rows, encoding = encode(values)
+    validation = _hold_out(rows, encoding, 0.8, rng)
+    kept = validation.training.observed.sum(axis=0)
+    assert kept[1] == 2
+    assert np.all(kept >= np.minimum(3, rows.observed.sum(axis=0)))
+    assert np.any(~validation.training.observed[:, 0])
+
+
+def test_cells_of_so_many_rows_are_held_out_at_most(table, monkeypatch):
+    monkeypatch.setattr(_training, "_VALIDATION_ROWS", 10)
+    validation = _hold_out(*table, 0.5, np.random.default_rng(0))
+    assert len(validation.truth.values) <= 10
+
+
+def test_held_out_cells_are_trained_on_only_afterwards(table, monkeypatch):
+    placed = []
+    place_rows = Engine.place_rows
+
+    def spy(self, rows):
+        placed.append(rows.observed)
+        return place_rows(self, rows)
+
+    monkeypatch.setattr(Engine, "place_rows", spy)
+    train(*table, replace(SETTINGS, tol=-1.0), seed=0)
+
+    rows, _ = table
+    before, after = placed
+    assert np.all(rows.observed >= before)
+    assert before.sum() < 0.95 * rows.observed.sum()
+    np.testing.assert_array_equal(after, rows.observed)
+
+
+def test_core_is_chosen_without_the_held_out_cells(table):
+    rows, encoding = table
+    validation = _hold_out(rows, encoding, 0.3, np.random.default_rng(0))
+    settings = SETTINGS.resolve(len(rows.values))
+    held_out = rows.observed & ~validation.training.observed
+    values = np.where(held_out, 0.0, rows.values).astype(np.float32)
+    blanked = replace(validation, training=Rows(values, validation.training.observed))
+
+    first, second = (
+        _training._choose_core(rows, encoding, settings, each)
+        for each in (validation, blanked)
+    )
+
+    np.testing.assert_array_equal(first.loadings, second.loadings)
+
+
+# The core.
+
+
+def test_rank_follows_the_table():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 9))
+    values += 0.3 * rng.normal(size=values.shape)
+    values[rng.random(values.shape) < 0.2] = np.nan
+    rows, encoding = encode(values)
+    settings = Settings().resolve(400)
+    validation = _hold_out(rows, encoding, 0.1, rng)
+
+    core = _training._choose_core(rows, encoding, settings, validation)
+
+    assert core.rank in (2, 4)
+    scores = {
+        rank: _training._core_score(
+            _training._fit_core(validation.training, encoding, rank),
+            encoding,
+            validation,
+        )
+        for rank in (1, core.rank)
+    }
+    assert scores[core.rank] > scores[1] + 0.1
+
+
+def test_core_of_a_long_table_is_fitted_to_a_sample(monkeypatch):
+    rows, encoding = make_table(4_000)
+    whole = _training._fit_core(rows, encoding, 1)
+    seen = []
+
+    def spy(values, observed, rank):
+        seen.append(len(values))
+        return fit_factor_analysis(values, observed, rank)
+
+    monkeypatch.setattr(_training, "fit_factor_analysis", spy)
+    monkeypatch.setattr(_training, "_CORE_WORK", 1)
+    sampled = _training._fit_core(rows, encoding, 1)
+
+    assert seen[0] < 4_000
+    one, other = (core.loadings @ core.loadings.T for core in (whole, sampled))
+    np.testing.assert_allclose(one, other, atol=0.1)
+
+
+def assert_core_of_all_cells(trained, rows, encoding):
+    """Assert that no network was kept and that all cells trained the core."""
+    assert trained.architecture.hidden_layer_sizes == ()
+    core = _training._fit_core(rows, encoding, trained.architecture.n_latent)
+    expected = _training._core_weights(core, trained.architecture)
+    assert trained.weights.keys() == expected.keys()
+    for name, weight in expected.items():
+        np.testing.assert_array_equal(trained.weights[name], weight)
+
+
+def test_core_is_kept_where_networks_do_not_pay(table):
+    settings = replace(SETTINGS, max_iter=200, tol=NEVER_ENOUGH, n_iter_no_change=2)
+    trained = train(*table, settings, seed=0)
+    assert_core_of_all_cells(trained, *table)
+    assert len(trained.validation_scores) == 3
+
+
+def test_noise_is_left_to_the_core():
+    rng = np.random.default_rng(0)
+    rows, encoding = encode(rng.normal(size=(90, 6)))
+    trained = train(rows, encoding, replace(SETTINGS, max_iter=60), seed=0)
+    scores = trained.validation_scores
+    assert abs(scores[0]) < 0.1
+    # Networks stay only if they explained more of the held-out cells.
+    stayed = trained.architecture.hidden_layer_sizes != ()
+    assert stayed == (max(scores) > scores[0])
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_no_networks_asked_for(table, early_stopping):
+    settings = replace(SETTINGS, hidden_layer_sizes=(), early_stopping=early_stopping)
+    trained = train(*table, settings, seed=0)
+    assert_core_of_all_cells(trained, *table)
+    assert trained.loss_curve == []
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+def test_too_few_cells_to_judge_by(n_rows):
+    rows, encoding = encode(np.random.default_rng(0).normal(size=(n_rows, 3)))
+    trained = train(rows, encoding, SETTINGS, seed=0)
+    assert_core_of_all_cells(trained, rows, encoding)
+    assert trained.validation_scores == []
+
+
+# The networks.
+
+
+def test_networks_learn_what_no_core_can():
+    rng = np.random.default_rng(0)
+    number = rng.uniform(-2, 2, size=400)
+    bent = np.column_stack([number, number**2, np.abs(number), np.cos(3 * number)])
+    bent += 0.05 * rng.normal(size=bent.shape)
+    settings = replace(
+        SETTINGS,
+        n_components=4,
+        hidden_layer_sizes=(32,),
+        max_iter=80,
+        learning_rate_init=1e-2,
+    )
+    trained = train(*encode(bent), settings, seed=0)
+    scores = trained.validation_scores
+    assert max(scores) > scores[0] + 0.1
+    assert trained.architecture.hidden_layer_sizes == (32,)
+    assert trained.loss_curve[-1] < trained.loss_curve[0] - 0.1
+
+
+@pytest.mark.parametrize("max_iter", [1, 5])
+def test_without_early_stopping_all_epochs_are_trained(table, max_iter):
+    settings = replace(SETTINGS, early_stopping=False, max_iter=max_iter)
+    trained = train(*table, settings, seed=0)
+    assert len(trained.loss_curve) == max_iter
+    assert trained.validation_scores == []
+    assert trained.architecture.hidden_layer_sizes == (8,)
+
+
+def test_one_epoch_is_one_epoch(table):
+    trained = train(*table, replace(SETTINGS, max_iter=1), seed=0)
+    assert len(trained.loss_curve) == 1
+    assert len(trained.validation_scores) == 1
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 12])
+def test_number_of_latents_as_asked_for(table, n_components):
+    settings = replace(SETTINGS, n_components=n_components, early_stopping=False)
+    trained = train(*table, settings, seed=0)
+    assert trained.architecture.n_latent == n_components
+    assert trained.weights["core.loadings"].shape == (7, n_components)
+
+
+def test_every_epoch_visits_every_row(table, monkeypatch):
+    visited = []
+    run = Engine.train
+
+    def spy(self, state, rows, layout, steps, beta):
+        visited.append(steps.rows)
+        return run(self, state, rows, layout, steps, beta)
+
+    monkeypatch.setattr(Engine, "train", spy)
+    train(*table, replace(SETTINGS, early_stopping=False), seed=0)
+
+    by_epoch = np.concatenate(visited).reshape(5, -1)
+    for rows in by_epoch:
+        times = np.bincount(rows, minlength=90)
+        assert times.min() >= 1
+        assert times.max() <= 2  # the last batch is filled up
+
+
+def test_checks_report_progress(table):
+    seen = []
+    settings = replace(SETTINGS, max_iter=120, n_iter_no_change=100)
+    trained = train(*table, settings, 0, lambda *report: seen.append(report))
+
+    assert len(seen) >= 2
+    epochs, most, losses, scores = zip(*seen, strict=True)
+    assert list(epochs) == sorted(set(epochs))
+    assert set(most) == {120}
+    assert list(losses) == [trained.loss_curve[epoch - 1] for epoch in epochs]
+    assert list(scores) == trained.validation_scores[1:]
+
+
+def test_what_a_check_raises_ends_the_training(table):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(*table, SETTINGS, 0, stop)
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_loss_that_is_no_number_names_the_most_extreme_column(early_stopping):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(90, 6))
+    values[7, 2] = 40.0
+    rows, encoding = encode(values)
+    settings = replace(
+        SETTINGS, learning_rate_init=1e30, early_stopping=early_stopping
+    )
+    with pytest.warns(ConvergenceWarning, match=r"Column 'x2' has the most extreme"):
+        trained = train(rows, encoding, settings, seed=0)
+    for weight in trained.weights.values():
+        assert np.all(np.isfinite(weight))
+    assert np.all(np.isfinite(trained.loss_curve))
+
+
+# Settings that follow the table.
+
+SIZES = [1, 20, 150, 1_000, 6_000, 50_000, 10**6]
+
+
+def test_automatic_settings_grow_with_the_table():
+    resolved = [Settings().resolve(n_rows) for n_rows in SIZES]
+    steps = []
+    for n_rows, settings in zip(SIZES, resolved, strict=True):
+        assert all(units > 0 for units in settings.hidden_layer_sizes)
+        assert settings.hidden_layer_sizes
+        assert 0 < settings.learning_rate_init < 0.1
+        assert settings.max_iter >= 1
+        steps.append(settings.max_iter * math.ceil(n_rows / settings.batch_size))
+    batches = [settings.batch_size for settings in resolved]
+    widths = [settings.hidden_layer_sizes[0] for settings in resolved]
+    assert batches == sorted(batches)
+    assert (batches[0], batches[-1]) == (32, 1_024)
+    assert widths == sorted(widths)
+    assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize("n_rows", SIZES)
+def test_given_settings_stay(n_rows):
+    given = Settings(
+        n_components=3,
+        hidden_layer_sizes=(7, 9),
+        max_iter=11,
+        batch_size=13,
+        learning_rate_init=0.017,
+    )
+    assert given.resolve(n_rows) == given
+    resolved = Settings().resolve(n_rows)
+    assert resolved.resolve(n_rows) == resolved
