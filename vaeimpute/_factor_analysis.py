@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Rows whose posterior covariances are held at once, in numbers (about 64 MiB).
-_BLOCK_NUMBERS = 2**23
+#: Numbers in the posterior covariances held at once: a few MiB stay in the cache.
+_BLOCK_NUMBERS = 2**18
 
 
 @dataclass(frozen=True)

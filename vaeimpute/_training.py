@@ -30,7 +30,7 @@ _VALIDATION_ROWS = 4096
 #: Rank search: larger ranks tried after the best so far, and the work of one EM
 #: step (rows x values x rank^2) above which a sample of the rows must do.
 _RANK_PATIENCE = 2
-_CORE_WORK = 2**30
+_CORE_WORK = 2**29
 
 #: Steps of growing learning rate, and steps between two looks at held-out cells.
 _WARM_UP_STEPS = 100
