@@ -192,7 +192,9 @@ def test_drawn_numbers_have_the_models_moments():
     weights = model.weights
     loadings = weights["core.loadings"][:4]
     covariance = loadings @ loadings.T + np.diag(np.exp(weights["decoder.log_noise"]))
-    np.testing.assert_allclose(numbers.mean(axis=0), weights["core.mean"][:4], atol=0.03)
+    np.testing.assert_allclose(
+        numbers.mean(axis=0), weights["core.mean"][:4], atol=0.03
+    )
     np.testing.assert_allclose(np.cov(numbers, rowvar=False), covariance, atol=0.06)
 
 

@@ -142,7 +142,7 @@ def test_resolution_is_the_smallest_gap(rng):
     values, encoding = fit_numbers([0, 10, 13, 20, 13, np.nan, 0])
     assert encoding.resolution[0] * encoding.scale[0] == pytest.approx(3.0)
 
-    values, encoding = fit_numbers(rng.integers(100, size=300))
+    _, encoding = fit_numbers(rng.integers(100, size=300))
     assert encoding.resolution[0] * encoding.scale[0] == pytest.approx(1.0)
 
 
@@ -226,7 +226,9 @@ def test_level_never_seen_counts_as_unobserved():
 
     rows = encoding.encode(np.array([[0.0], [1.0], [2.0], [3.0], [np.nan]]))
 
-    np.testing.assert_array_equal(rows.observed[:, 0], [True, False, True, False, False])
+    np.testing.assert_array_equal(
+        rows.observed[:, 0], [True, False, True, False, False]
+    )
     np.testing.assert_array_equal(rows.values[:, 0], [0, 0, 2, 0, 0])
     assert np.all(np.isfinite(encoding.layout().log_share))
 
@@ -243,8 +245,9 @@ def test_round_trip_of_a_mixed_table(mixed):
 
     known = ~np.isnan(values)
     np.testing.assert_allclose(back[known], values[known], rtol=1e-5)
-    np.testing.assert_array_equal(back[:, [0, 3]][known[:, [0, 3]]],
-                                  values[:, [0, 3]][known[:, [0, 3]]])
+    np.testing.assert_array_equal(
+        back[:, [0, 3]][known[:, [0, 3]]], values[:, [0, 3]][known[:, [0, 3]]]
+    )
 
 
 def test_numeric_columns_come_first_and_empty_ones_stay_out(mixed):
@@ -252,7 +255,12 @@ def test_numeric_columns_come_first_and_empty_ones_stay_out(mixed):
     encoding = Encoding.fit(values, schema)
 
     np.testing.assert_array_equal(encoding.encoded, [1, 4, 0, 3])
-    assert encoding.labels == ("Column 'c1'", "Column 'c4'", "Column 'c0'", "Column 'c3'")
+    assert encoding.labels == (
+        "Column 'c1'",
+        "Column 'c4'",
+        "Column 'c0'",
+        "Column 'c3'",
+    )
     rows = encoding.encode(values)
     np.testing.assert_array_equal(rows.observed, ~np.isnan(values[:, [1, 4, 0, 3]]))
     assert rows.values.dtype == np.float32

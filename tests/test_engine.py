@@ -171,9 +171,7 @@ def test_padding_changes_neither_loss_nor_gradient(table):
     batch = batch_of(rows, make_steps(architecture, len(rows.values), 1), 0)
     wide = padding.rows(Rows(batch.values, batch.observed), 16)
     hide = _engine._scatter(batch.hide, padding.padded.n_columns, padding.columns)
-    padded_batch = batch._replace(
-        values=wide.values, observed=wide.observed, hide=hide
-    )
+    padded_batch = batch._replace(values=wide.values, observed=wide.observed, hide=hide)
 
     loss, gradient = loss_and_gradient(architecture, layout, weights, batch)
     padded_loss, padded_gradient = loss_and_gradient(
@@ -389,7 +387,7 @@ def test_backend_without_a_compiler_is_named(no_programs, monkeypatch):
     import keras
 
     monkeypatch.setattr(keras.backend, "backend", lambda: "abacus")
-    with pytest.raises(NotImplementedError, match="'abacus'.*expected 'tensorflow'"):
+    with pytest.raises(NotImplementedError, match=r"'abacus'.*expected 'tensorflow'"):
         Engine(make_architecture(make_table()[1]), 16)
 
 

@@ -27,8 +27,7 @@ def log_likelihood(model, values, observed):
 
 def draw(loadings, noise, n_rows, rng, missing=0.0):
     """Return rows of a factor model with mean 1, and which cells are observed."""
-    n_values, rank = loadings.shape
-    latent = rng.normal(size=(n_rows, rank))
+    latent = rng.normal(size=(n_rows, loadings.shape[1]))
     values = 1.0 + latent @ loadings.T
     values += np.sqrt(noise) * rng.normal(size=values.shape)
     return values, rng.random(values.shape) >= missing
@@ -152,9 +151,7 @@ def test_prior_shrinks_loadings_of_a_small_table(rng):
 def test_noise_keeps_its_floor(rng):
     loadings = rng.normal(size=(5, 1))
     values, observed = draw(loadings, 1e-8, 100, rng)
-    fitted = fit_factor_analysis(
-        values, observed, 1, noise_floor=0.02, prior_rows=0.0
-    )
+    fitted = fit_factor_analysis(values, observed, 1, noise_floor=0.02, prior_rows=0.0)
     assert fitted.noise.min() == 0.02
 
 

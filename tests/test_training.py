@@ -59,14 +59,16 @@ def everything_held_out(table):
 def certain(encoding, rows):
     """Return log-probabilities under which each cell surely holds its level."""
     log_levels = np.full((len(rows.values), 5), -30.0)
-    codes = rows.values[:, 4:].astype(int) + [0, 2]
+    codes = rows.values[:, 4:].astype(int) + np.array([0, 2])
     np.put_along_axis(log_levels, codes, 0.0, axis=1)
     return log_levels
 
 
 def test_perfect_predictions_explain_everything(table):
     rows, encoding = table
-    score = everything_held_out(table).score(rows.values[:, :4], certain(encoding, rows))
+    score = everything_held_out(table).score(
+        rows.values[:, :4], certain(encoding, rows)
+    )
     assert score == pytest.approx(1.0, abs=1e-6)
 
 
@@ -86,7 +88,6 @@ def test_predictions_of_the_opposite_sign_are_three_times_worse_than_the_mean():
 
 
 def test_score_ignores_cells_that_are_not_held_out(table):
-    rows, _ = table
     validation = _hold_out(*table, 0.3, np.random.default_rng(0))
     shape = validation.truth.values.shape
     numbers, log_levels = np.zeros((shape[0], 4)), np.full((shape[0], 5), -1.0)
@@ -344,9 +345,7 @@ def test_loss_that_is_no_number_names_the_most_extreme_column(early_stopping):
     values = rng.normal(size=(90, 6))
     values[7, 2] = 40.0
     rows, encoding = encode(values)
-    settings = replace(
-        SETTINGS, learning_rate_init=1e30, early_stopping=early_stopping
-    )
+    settings = replace(SETTINGS, learning_rate_init=1e30, early_stopping=early_stopping)
     with pytest.warns(ConvergenceWarning, match=r"Column 'x2' has the most extreme"):
         trained = train(rows, encoding, settings, seed=0)
     for weight in trained.weights.values():

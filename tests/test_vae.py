@@ -76,7 +76,10 @@ def double(arrays):
     if isinstance(arrays, dict):
         return {name: np.asarray(array, float) for name, array in arrays.items()}
     return type(arrays)(
-        *(a.astype(float) if a.dtype.kind == "f" else a for a in map(np.asarray, arrays))
+        *(
+            a.astype(float) if a.dtype.kind == "f" else a
+            for a in map(np.asarray, arrays)
+        )
     )
 
 
@@ -174,7 +177,7 @@ def test_cells_hold_numbers_and_scores_of_observed_levels(mixed, ops):
 
     np.testing.assert_array_equal(cells.observed, observed)
     np.testing.assert_array_equal(cells.values[:, :3], values[:, :3] * observed[:, :3])
-    codes = values[:, 3:].astype(int) + [0, 2]
+    codes = values[:, 3:].astype(int) + np.array([0, 2])
     expected = mixed.layout.contrast[codes] * observed[:, 3:, None]
     np.testing.assert_allclose(cells.values[:, 3:], expected.sum(axis=1), rtol=1e-6)
     n_values = [1, 1, 1, *mixed.layout.score_membership.sum(axis=1).astype(int)]
@@ -238,7 +241,9 @@ def test_core_posterior_is_the_closed_form(ops):
     for i, present in enumerate(cells.present):
         scaled = loadings.T * (present * np.exp(-weights["core.log_noise"]))
         precision = np.eye(3) + scaled @ loadings
-        mean = np.linalg.solve(precision, scaled @ (cells.values[i] - weights["core.mean"]))
+        mean = np.linalg.solve(
+            precision, scaled @ (cells.values[i] - weights["core.mean"])
+        )
         np.testing.assert_allclose(posterior.precision[i], precision, atol=1e-4)
         np.testing.assert_allclose(posterior.mean[i], mean, atol=1e-5)
         np.testing.assert_allclose(posterior.fill[i], mean, atol=1e-5)
@@ -379,7 +384,7 @@ def test_log_likelihood_of_each_cell(mixed, ops):
     spread = np.exp(0.5 * mixed.weights["decoder.log_noise"])
     numbers = norm.logpdf(values[:, :3], np.asarray(decoded.numbers), spread)
     log_levels = np.asarray(model.log_levels(mixed.layout, decoded))
-    codes = values[:, 3:].astype(int) + [0, 2]
+    codes = values[:, 3:].astype(int) + np.array([0, 2])
     levels = np.take_along_axis(log_levels, codes, axis=1)
     expected = np.where(observed, np.hstack([numbers, levels]), 0.0)
     np.testing.assert_allclose(np.asarray(found), expected, atol=1e-4)
@@ -496,9 +501,7 @@ def test_filling_hidden_cells_leaves_the_distribution_alone(case, monkeypatch):
             assert np.all(found == 0.0)
             assert np.any(with_term[name] != 0.0)
         elif not name.startswith(("encoder.input", "encoder.block")):
-            np.testing.assert_allclose(
-                with_term[name], found, atol=1e-6, err_msg=name
-            )
+            np.testing.assert_allclose(with_term[name], found, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("size", [30.0, 1e4])

@@ -31,7 +31,7 @@ except ImportError:
 from sklearn.impute import IterativeImputer
 
 HIDDEN_FRACTION = 0.2
-N_REPEATS = 3
+N_REPEATS = 5
 COLOUR_OF_SPECIES = {"Adelie": "C1", "Chinstrap": "C4", "Gentoo": "C2"}
 
 

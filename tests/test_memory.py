@@ -1,0 +1,72 @@
+"""Memory of a process that fits tables of ever new shapes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vaeimpute import VAEImputer
+
+N_FITS = 200
+MOST_MEGABYTES = 300.0
+
+STATUS = Path("/proc/self/status")
+
+
+def resident_megabytes():
+    lines = STATUS.read_text(encoding="utf-8").splitlines()
+    (kilobytes,) = [line.split()[1] for line in lines if line.startswith("VmRSS")]
+    return int(kilobytes) / 1024
+
+
+def make_table(rng):
+    """Return a table of random shape: 1-40 numeric and 0-6 nominal columns."""
+    n_rows, n_numeric = rng.integers(20, 401), rng.integers(1, 41)
+    factors = rng.normal(size=(n_rows, 2))
+    numbers = factors @ rng.normal(size=(2, n_numeric))
+    table = pd.DataFrame(numbers + rng.normal(size=numbers.shape))
+    table.columns = [f"x{j}" for j in range(n_numeric)]
+    for k in range(rng.integers(0, 7)):
+        levels = np.array(list("abcdefgh"))[: rng.integers(2, 9)]
+        table[f"c{k}"] = rng.choice(levels, size=n_rows)
+    return table.where(rng.random(table.shape) > 0.2)
+
+
+def fit_many_shapes():
+    """Return the growth of resident memory after each fit but the first, in MB.
+
+    Ends early once the growth is too large.
+    """
+    rng = np.random.default_rng(0)
+    VAEImputer(max_iter=1, random_state=0).fit(make_table(rng))
+    start, growth = resident_megabytes(), [0.0]
+    while len(growth) <= N_FITS and growth[-1] <= MOST_MEGABYTES:
+        VAEImputer(max_iter=1, random_state=0).fit(make_table(rng))
+        growth.append(resident_megabytes() - start)
+    return growth
+
+
+IN_A_NEW_PROCESS = f"""
+import json, runpy
+print(json.dumps(runpy.run_path({__file__!r})["fit_many_shapes"]()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STATUS.exists(), reason="needs /proc of Linux")
+def test_fits_on_many_shapes_keep_little_memory():
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", IN_A_NEW_PROCESS],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert finished.returncode == 0, finished.stderr
+    growth = json.loads(finished.stdout.splitlines()[-1])
+    assert max(growth) < MOST_MEGABYTES, f"after {len(growth) - 1} fits"
+    assert len(growth) == N_FITS + 1
