@@ -139,7 +139,7 @@ def test_edges_are_quantiles(rng):
 
 
 def test_resolution_is_the_smallest_gap(rng):
-    values, encoding = fit_numbers([0, 10, 13, 20, 13, np.nan, 0])
+    _, encoding = fit_numbers([0, 10, 13, 20, 13, np.nan, 0])
     assert encoding.resolution[0] * encoding.scale[0] == pytest.approx(3.0)
 
     _, encoding = fit_numbers(rng.integers(100, size=300))

@@ -318,6 +318,33 @@ def test_every_epoch_visits_every_row(table, monkeypatch):
         assert times.max() <= 2  # the last batch is filled up
 
 
+def test_checks_judge_the_averaged_weights(table, monkeypatch):
+    averages, judged = [], []
+    run, answer = Engine.train, Engine.answer
+
+    def spy_on_train(self, *arguments):
+        state, losses = run(self, *arguments)
+        averages.append(np.asarray(state.average))
+        return state, losses
+
+    def spy_on_answer(self, flat, *arguments):
+        judged.append(np.asarray(flat))
+        return answer(self, flat, *arguments)
+
+    monkeypatch.setattr(Engine, "train", spy_on_train)
+    monkeypatch.setattr(Engine, "answer", spy_on_answer)
+    trained = train(*table, replace(SETTINGS, tol=-1.0), seed=0)
+
+    start, first = judged
+    np.testing.assert_array_equal(first, averages[0])
+    assert np.any(first != start)
+    # The weights that come out are averages, too.
+    total = sum(
+        np.abs(weight.astype(float)).sum() for weight in trained.weights.values()
+    )
+    assert total == pytest.approx(np.abs(averages[-1].astype(float)).sum())
+
+
 def test_checks_report_progress(table):
     seen = []
     settings = replace(SETTINGS, max_iter=120, n_iter_no_change=100)

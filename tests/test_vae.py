@@ -462,6 +462,33 @@ def test_loss_without_hidden_cells_is_the_bound(case, monkeypatch):
     assert loss == pytest.approx(expected / case.architecture.n_columns, rel=1e-5)
 
 
+def test_matching_moves_the_posterior_of_the_shown_cells_alone(case, monkeypatch):
+    from keras import ops
+
+    monkeypatch.setattr(_vae, "_HIDDEN_NUMBER_WEIGHT", 0.0)
+    monkeypatch.setattr(_vae, "_HIDDEN_LEVEL_WEIGHT", 0.0)
+    batch, n_columns = make_batch(case), case.architecture.n_columns
+    shown = Rows(batch.values, batch.observed & (batch.hide >= batch.rate))
+    target = double(encode(case)[1])
+
+    def matching_in_keras(weights):
+        loss = VAE(case.architecture, ops).loss(weights, case.layout, batch, 1.0)
+        return loss + bound(case, weights, batch.noise, 1.0, ops) / n_columns
+
+    def matching_to_fixed_target(weights):
+        _, posterior = encode(case, rows=shown, weights=weights)
+        return np.mean(kl_between(_numpy_ops, target, posterior)) / n_columns
+
+    names = [
+        name
+        for name in case.weights
+        if name.startswith("encoder") and not name.startswith("encoder.fill")
+    ]
+    assert_slopes_agree(
+        matching_in_keras, matching_to_fixed_target, case.weights, names
+    )
+
+
 def test_loss_agrees_in_both_namespaces(case):
     from keras import ops
 
