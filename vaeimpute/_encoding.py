@@ -26,7 +26,7 @@ _CORE_LEVEL_ROWS = 3
 #: Deviations beyond so many standard deviations count as so many, and a spread
 #: below the least scale, whose inverse overflows, counts as none.
 _MAX_DEVIATION = 1e6
-_MIN_SCALE = 1e-300
+_MIN_SCALE = np.finfo(float).tiny
 
 #: Share given to a level that was declared but never seen.
 _UNSEEN_SHARE = 1e-6
@@ -51,10 +51,6 @@ class Layout(NamedTuple):
 
     Attributes
     ----------
-    n_columns : scalar
-        Columns that the loss is divided by: padding does not count.
-    live : array of shape (n_values,)
-        One for a value of the table, zero for padding.
     edges : array of shape (n_numeric, n_bins + 1)
         Increasing quantiles of each numeric column.
     log_share : array of shape (n_levels,)
@@ -68,8 +64,6 @@ class Layout(NamedTuple):
     score_membership : array of shape (n_nominal, n_scores)
     """
 
-    n_columns: Any
-    live: Any
     edges: Any
     log_share: Any
     contrast: Any
@@ -221,10 +215,7 @@ class Encoding:
         )
         nominal = np.arange(len(shares))
         contrast = block_diag(*contrasts) if contrasts else np.zeros((0, 0))
-        n_values = len(self.numeric) + len(score_column)
         return Layout(
-            n_columns=np.float32(len(self.encoded)),
-            live=np.ones(n_values, np.float32),
             edges=self.edges.astype(np.float32),
             log_share=np.log(np.maximum(share, _UNSEEN_SHARE)).astype(np.float32),
             contrast=contrast.astype(np.float32),

@@ -37,8 +37,9 @@ class VAEImputer(TransformerMixin, BaseVAE):
     activation : {"silu", "gelu", "relu", "tanh"}, default="silu"
         Activation of the blocks.
     max_iter : int or "auto", default="auto"
-        Passes over the rows (epochs), at most. "auto" makes about 2,000 steps,
-        fewer for tables of less than 200 rows, more for those of many.
+        Passes over the rows (epochs), at most. "auto" makes up to 4,000
+        steps with tables of less than 3,000 rows, about 2,000 wider ones with
+        larger tables, and no more than ten times the rows.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" grows from 32 to 1,024 with the number of rows.
     learning_rate_init : float or "auto", default="auto"
@@ -47,7 +48,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
         Hold out cells to choose the rank and the number of epochs, and to fall
         back to the linear core where networks do not pay. If False, all epochs
         are trained at the largest rank.
-    validation_fraction : float, default=0.1
+    validation_fraction : float, default=0.05
         Share of the observed cells held out, of at most 4,096 rows. They are
         trained on after the number of epochs has been chosen.
     n_iter_no_change : int, default=10
@@ -153,7 +154,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
         batch_size="auto",
         learning_rate_init="auto",
         early_stopping=True,
-        validation_fraction=0.1,
+        validation_fraction=0.05,
         n_iter_no_change=10,
         tol=1e-4,
         beta=1.0,

@@ -24,15 +24,28 @@ class _OneBlasThread:
     def __enter__(self):
         with self._lock:
             if not self._users:
-                self._limit = ThreadpoolController().limit(limits=1, user_api="blas")
-                self._limit.__enter__()
+                _run_aside(self._set)
             self._users += 1
 
     def __exit__(self, *exception):
         with self._lock:
             self._users -= 1
             if not self._users:
-                self._limit.__exit__(*exception)
+                _run_aside(self._limit.restore_original_limits)
+
+    def _set(self):
+        self._limit = ThreadpoolController().limit(limits=1, user_api="blas")
+
+
+def _run_aside(function):
+    """Call in a thread that ends at once.
+
+    threadpoolctl lets only one living thread change OpenBLAS' number, and the
+    one that restores it here is often another than the one that set it.
+    """
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
 
 
 one_blas_thread = _OneBlasThread()

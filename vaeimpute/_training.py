@@ -39,7 +39,6 @@ _CHECK_STEPS = 100
 #: Share of all epochs kept for annealing the learning rate on all cells.
 _ANNEAL_SHARE = 0.3
 
-_AVERAGE_DECAY = 0.99
 _MAX_RANK = 64
 
 
@@ -57,7 +56,7 @@ class Settings:
     batch_size: int | str = "auto"
     learning_rate_init: float | str = "auto"
     early_stopping: bool = True
-    validation_fraction: float = 0.1
+    validation_fraction: float = 0.05
     n_iter_no_change: int = 10
     tol: float = 1e-4
     beta: float = 1.0
@@ -65,17 +64,18 @@ class Settings:
 
     def resolve(self, n_rows: int) -> Settings:
         """Return settings with every "auto" but the rank's replaced by numbers."""
-        batch = self.batch_size
+        batch, hidden = self.batch_size, self.hidden_layer_sizes
         if batch == "auto":
             batch = int(np.clip(_power_of_two(n_rows / 4), 32, 256))
             batch *= 1 + (n_rows > 50_000) + 2 * (n_rows > 200_000)
-        hidden = self.hidden_layer_sizes
         if hidden == "auto":
-            width = 64 if n_rows < 200 else 128 if n_rows < 1_000 else 192
+            width = 64 if n_rows < 200 else 128 if n_rows < 3_000 else 192
             hidden = (width, width)
         epochs = self.max_iter
         if epochs == "auto":
-            n_steps = min(10 * n_rows, 2_000 + n_rows // 200)
+            # Twice the width costs twice the time: about the same work for all.
+            n_steps = 4_000 if n_rows < 3_000 else 2_000 + n_rows // 200
+            n_steps = min(10 * n_rows, n_steps)
             epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
         rate = self.learning_rate_init
         return replace(
@@ -197,8 +197,7 @@ def _hold_out(rows, encoding, fraction, generator) -> _Validation | None:
 
 def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
     """Fit the core at the rank that predicts held-out cells best."""
-    layout = encoding.layout()
-    n_values = len(layout.live)
+    n_values = _architecture(encoding, 1, ()).n_values
     if settings.n_components != "auto":
         ranks = [min(settings.n_components, n_values)]
     elif validation is None:
@@ -221,12 +220,11 @@ def _candidate_ranks(n_values: int) -> list[int]:
 
 
 def _fit_core(rows: Rows, encoding: Encoding, rank: int) -> FactorAnalysis:
-    layout = encoding.layout()
-    n_rows, n_values = len(rows.values), len(layout.live)
+    model = VAE(_architecture(encoding, rank, ()), _numpy_ops)
+    n_rows, n_values = len(rows.values), model.architecture.n_values
     limit = max(1_000, _CORE_WORK // (n_values * rank * rank))
     some = slice(None) if n_rows <= limit else _spread_over(n_rows, limit)
-    model = VAE(_architecture(encoding, rank, ()), _numpy_ops)
-    cells = model.cells(layout, rows.values[some], rows.observed[some])
+    cells = model.cells(encoding.layout(), rows.values[some], rows.observed[some])
     with one_blas_thread:
         return fit_factor_analysis(cells.values, cells.present > 0, rank)
 
@@ -251,7 +249,7 @@ def _architecture(encoding: Encoding, n_latent: int, hidden, activation="silu"):
     return Architecture(
         n_numeric=len(encoding.numeric),
         n_nominal=len(encoding.nominal),
-        n_scores=len(layout.live) - len(encoding.numeric),
+        n_scores=layout.contrast.shape[1],
         n_levels=len(layout.log_share),
         n_latent=n_latent,
         hidden_layer_sizes=hidden,
@@ -290,12 +288,12 @@ class _Run:
         self._generator, self._on_check = generator, on_check
         n_latent = settings.n_components
         if n_latent == "auto":
-            n_latent = int(np.clip(_power_of_two(core.rank, math.ceil), 4, _MAX_RANK))
+            n_latent = int(np.clip(_power_of_two(core.rank, math.ceil), 16, _MAX_RANK))
         self._architecture = _architecture(
             encoding, n_latent, settings.hidden_layer_sizes, settings.activation
         )
-        self._engine = Engine(self._architecture, settings.batch_size, settings.device)
-        self._layout = self._engine.place_layout(encoding.layout())
+        self._engine = Engine(self._architecture, settings.device)
+        self._layout = self._engine.place(encoding.layout())
         self._n_steps = math.ceil(len(rows.values) / settings.batch_size)
         self._loss_curve, self._scores = [], []
 
@@ -334,7 +332,7 @@ class _Run:
     def _steady_phase(self, state, n_epochs) -> tuple[TrainingState, int]:
         """Train at a constant rate; return the best state and its epoch."""
         rows = self._rows if self._validation is None else self._validation.training
-        rows = self._engine.place_rows(rows)
+        rows = self._engine.place(rows)
         best, best_epoch, since = state, 0, 0
         self._check(state)
         per_check = max(1, round(_CHECK_STEPS / self._n_steps))
@@ -355,7 +353,7 @@ class _Run:
 
     def _anneal(self, state, n_epochs) -> TrainingState:
         """Bring the learning rate down to zero along a cosine, on all cells."""
-        rows = self._engine.place_rows(self._rows)
+        rows = self._engine.place(self._rows)
         total = n_epochs * self._n_steps
 
         def rate(step):
@@ -382,7 +380,7 @@ class _Run:
             losses.append(loss)
         by_epoch = np.concatenate(losses).reshape(count, -1).mean(axis=1)
         if not np.all(np.isfinite(by_epoch)):
-            self._warn_not_finite(first)
+            self._warn_not_finite()
             return None
         self._loss_curve.extend(by_epoch.tolist())
         return state
@@ -396,7 +394,6 @@ class _Run:
             hide=generator.random((*shape, columns), np.float32),
             noise=generator.standard_normal((*shape, latents), np.float32),
             learning_rate=np.float32(self._settings.learning_rate_init * rate),
-            decay=np.full(len(chosen), _AVERAGE_DECAY, np.float32),
         )
 
     def _warm_up(self, step):
@@ -405,9 +402,8 @@ class _Run:
     def _check(self, state) -> float | None:
         score = None
         if self._validation is not None:
-            answers = self._engine.answer(
-                state.average, self._layout, self._validation.shown
-            )
+            shown = self._engine.place(self._validation.shown)
+            answers = self._engine.answer(state.average, self._layout, shown)
             score = self._validation.score(*answers)
             self._scores.append(score)
         if self._on_check is not None and self._loss_curve:
@@ -415,7 +411,7 @@ class _Run:
             self._on_check(epoch, epochs, self._loss_curve[-1], score)
         return score
 
-    def _warn_not_finite(self, epoch):
+    def _warn_not_finite(self):
         sizes = np.abs(self._rows.values[:, : self._architecture.n_numeric])
         largest = sizes.max(axis=0, initial=0.0)
         where = ""
@@ -426,9 +422,9 @@ class _Run:
                 f"{largest[j]:.3g} standard deviations from its mean."
             )
         warnings.warn(
-            f"The loss was no longer finite after epoch {epoch}: training stopped and "
-            f"the last good weights are kept.{where} A smaller learning_rate_init "
-            "may help.",
+            f"The loss was no longer finite after epoch {len(self._loss_curve)}: "
+            f"training stopped and the last good weights are kept.{where} A smaller "
+            "learning_rate_init may help.",
             ConvergenceWarning,
             stacklevel=2,
         )

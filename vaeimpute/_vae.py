@@ -39,7 +39,10 @@ _LOG_SCALE_BOUND = 2.0
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of the model: all that decides which program is compiled.
+    """Sizes of the model.
+
+    While a program is traced for tables of any size, sizes are scalar tensors;
+    the size of a kind that the table lacks is always the number 0.
 
     Attributes
     ----------
@@ -64,6 +67,16 @@ class Architecture:
     hidden_layer_sizes: tuple[int, ...]
     activation: str = "silu"
     n_bins: int = 16
+
+    @property
+    def has_numeric(self) -> bool:
+        """Whether there are numeric columns."""
+        return not (isinstance(self.n_numeric, int) and self.n_numeric == 0)
+
+    @property
+    def has_nominal(self) -> bool:
+        """Whether there are nominal columns."""
+        return not (isinstance(self.n_nominal, int) and self.n_nominal == 0)
 
     @property
     def n_columns(self) -> int:
@@ -112,7 +125,7 @@ class Architecture:
 
 
 class Cells(NamedTuple):
-    """Rows as the core sees them: padding and unobserved cells are zero."""
+    """Rows as the core sees them: unobserved cells are zero."""
 
     values: Any  # (n_rows, n_values)
     present: Any  # (n_rows, n_values), 1 where observed
@@ -171,7 +184,7 @@ class VAE:
         ops, n_numeric = self.ops, self.architecture.n_numeric
         observed = ops.cast(observed, "float32")
         values = values * observed
-        if not self.architecture.n_nominal:
+        if not self.architecture.has_nominal:
             return Cells(values, observed, observed, values[:, :0])
         numbers, known = values[:, :n_numeric], observed[:, :n_numeric]
         codes, nominal = values[:, n_numeric:], observed[:, n_numeric:]
@@ -216,7 +229,7 @@ class VAE:
             latent, ops.transpose(weights["core.loadings"])
         )
         numbers, logits = linear[:, :n_numeric], linear[:, n_numeric:]
-        if self.architecture.n_nominal:
+        if self.architecture.has_nominal:
             lift = 1.0 + ops.matmul(logits, ops.transpose(layout.contrast))
             logits = linear_logits(ops, layout.log_share, lift)
         if self.architecture.hidden_layer_sizes:
@@ -244,7 +257,7 @@ class VAE:
             weights["decoder.log_noise"],
         )
         density = ops.where(known > 0, density, 0.0)
-        if not self.architecture.n_nominal:
+        if not self.architecture.has_nominal:
             return density
         log_levels = self.log_levels(layout, decoded)
         levels = ops.matmul(cells.indicators * log_levels, layout.membership)
@@ -252,7 +265,7 @@ class VAE:
 
     def log_levels(self, layout: Layout, decoded: Decoded):
         """Return the log-probability of every level, (n_rows, n_levels)."""
-        if not self.architecture.n_nominal:
+        if not self.architecture.has_nominal:
             return decoded.logits
         return level_log_probabilities(self.ops, decoded.logits, layout.membership)
 
@@ -263,7 +276,7 @@ class VAE:
         matching, plus the hidden-cell term (docs/theory.md, "The loss").
         """
         ops, stop = self.ops, self.ops.stop_gradient
-        n_rows = batch.values.shape[0]
+        n_rows = ops.shape(batch.values)[0]
         observed = ops.cast(batch.observed, "float32")
         shown = observed * ops.cast(batch.hide >= batch.rate, "float32")
         values = ops.concatenate([batch.values, batch.values], 0)
@@ -283,14 +296,15 @@ class VAE:
         frozen = {name: stop(weight) for name, weight in weights.items()}
         filled = self.decode(frozen, layout, of_shown.fill)
         hidden = self._hidden_cell_loss(layout, cells, filled)
-        return ops.mean(matching - bound + hidden) / layout.n_columns
+        n_columns = ops.cast(self.architecture.n_columns, "float32")
+        return ops.mean(matching - bound + hidden) / n_columns
 
     def _hidden_cell_loss(self, layout, cells, filled):
         """Return the weighted error of every observed cell, per row."""
         ops, n_numeric = self.ops, self.architecture.n_numeric
         error = ops.square(cells.values[:, :n_numeric] - filled.numbers)
         squares = ops.sum(error * cells.observed[:, :n_numeric], 1)
-        if not self.architecture.n_nominal:
+        if not self.architecture.has_nominal:
             return _HIDDEN_NUMBER_WEIGHT * squares
         log_levels = self.log_levels(layout, filled)
         log_loss = -ops.sum(cells.indicators * log_levels, 1)
@@ -328,17 +342,17 @@ class VAE:
 
     def _features(self, weights, layout, cells: Cells, core_latent):
         """Return the inputs of the encoder network, (n_rows, n_features)."""
-        ops, n_numeric = self.ops, self.architecture.n_numeric
+        ops = self.ops
         loadings, mean = weights["core.loadings"], weights["core.mean"]
         fill = ops.matmul(core_latent, ops.transpose(loadings))
         centred = (cells.values - mean) * cells.present
-        fill = ops.where(cells.present > 0, centred, fill) * layout.live
+        fill = ops.where(cells.present > 0, centred, fill)
         # The core learns from the bound alone, not by what suits the network; an
         # outlier moves the core in proportion, and the network sees it bounded.
         linear = ops.stop_gradient(ops.concatenate([centred, fill, core_latent], 1))
         linear = ops.clip(linear, -_FEATURE_BOUND, _FEATURE_BOUND)
         features = [linear, cells.observed]
-        if n_numeric:
+        if self.architecture.has_numeric:
             features.append(self._bins(layout, cells))
         return ops.concatenate(features, 1)
 
@@ -390,8 +404,8 @@ def kl_to_prior(ops, posterior: Posterior):
     variance = ops.sum(ops.square(posterior.root), 2)  # diagonal of A^-1
     trace = ops.sum(ops.exp(2.0 * posterior.log_scale) * variance, 1)
     square = ops.sum(ops.square(posterior.mean), 1)
-    n_latent = posterior.mean.shape[1]
-    return 0.5 * (trace + square - n_latent) - _log_determinant(ops, posterior)
+    excess = trace + square - _n_latent(ops, posterior)
+    return 0.5 * excess - _log_determinant(ops, posterior)
 
 
 def kl_between(ops, first: Posterior, second: Posterior):
@@ -406,7 +420,7 @@ def kl_between(ops, first: Posterior, second: Posterior):
     gap = (first.mean - second.mean) * ops.exp(-second.log_scale)
     square = _quadratic(ops, second.precision, gap)
     determinants = _log_determinant(ops, second) - _log_determinant(ops, first)
-    return 0.5 * (trace + square - first.mean.shape[1]) + determinants
+    return 0.5 * (trace + square - _n_latent(ops, first)) + determinants
 
 
 def latent_log_density(ops, posterior: Posterior, noise):
@@ -414,6 +428,10 @@ def latent_log_density(ops, posterior: Posterior, noise):
     constant = noise.shape[1] * math.log(2 * math.pi)
     normal = -0.5 * (constant + ops.sum(ops.square(noise), 1))
     return normal - _log_determinant(ops, posterior)
+
+
+def _n_latent(ops, posterior: Posterior):
+    return ops.cast(ops.shape(posterior.mean)[1], "float32")
 
 
 def _log_determinant(ops, posterior: Posterior):
