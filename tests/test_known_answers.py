@@ -19,8 +19,6 @@ def numeric_layout(architecture):
     none = np.zeros(0, np.float32)
     nothing = np.zeros((0, 0), np.float32)
     return Layout(
-        n_columns=np.float32(n_numeric),
-        live=np.ones(n_numeric, np.float32),
         edges=edges.astype(np.float32),
         log_share=none,
         contrast=nothing,
@@ -107,10 +105,12 @@ def test_compiled_answers_without_networks_are_conditional_means_too(
 ):
     model, mean, covariance = linear_gaussian(n_columns, n_latent, noise)
     rows = incomplete_rows(mean, covariance)
-    engine = Engine(model.architecture, batch_size=32)
+    engine = Engine(model.architecture)
     flat = engine.initial_state(model.weights).weights
 
-    filled, _ = engine.answer(flat, engine.place_layout(model.layout), rows)
+    layout, placed = engine.place(model.layout), engine.place(rows)
+
+    filled, _ = engine.answer(flat, layout, placed)
 
     expected = conditional_means(rows, mean, covariance)
     error = np.abs(filled - expected) / np.sqrt(np.diag(covariance))

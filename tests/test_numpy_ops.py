@@ -35,6 +35,7 @@ CASES = {
     "mean": [(TABLE,), (TABLE, 0)],
     "relu": [(STEEP,)],
     "reshape": [(TABLE, (-1, 10))],
+    "shape": [(TABLE,), (STACK,)],
     "silu": [(STEEP,)],
     "softplus": [(STEEP,)],
     "solve_triangular": [(LOWER, STACK, True), (LOWER.transpose(0, 2, 1), STACK)],
@@ -65,7 +66,7 @@ def test_agrees_with_keras(name):
         arguments = [single(argument) for argument in arguments]
         ours = getattr(_numpy_ops, name)(*arguments)
         theirs = np.asarray(getattr(ops, name)(*arguments))
-        assert ours.shape == theirs.shape
+        assert np.shape(ours) == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
 
 

@@ -37,7 +37,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
     activation : {"silu", "gelu", "relu", "tanh"}, default="silu"
         Activation of the blocks.
     max_iter : int or "auto", default="auto"
-        Passes over the rows (epochs), at most. "auto" makes up to 4,000
+        Passes over the rows (epochs), at most. "auto" makes up to 5,000
         steps with tables of less than 3,000 rows, about 2,000 wider ones with
         larger tables, and no more than ten times the rows.
     batch_size : int or "auto", default="auto"

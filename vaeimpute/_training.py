@@ -74,7 +74,7 @@ class Settings:
         epochs = self.max_iter
         if epochs == "auto":
             # Twice the width costs twice the time: about the same work for all.
-            n_steps = 4_000 if n_rows < 3_000 else 2_000 + n_rows // 200
+            n_steps = 5_000 if n_rows < 3_000 else 2_000 + n_rows // 200
             n_steps = min(10 * n_rows, n_steps)
             epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
         rate = self.learning_rate_init
