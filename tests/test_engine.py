@@ -1,4 +1,4 @@
-"""Compiled programs: padding, the step itself, sharing, threads and backends."""
+"""Compiled programs: formulas, the step, sharing, threads and backends."""
 
 import importlib.util
 import json
@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from vaeimpute import _engine, _numpy_ops
 from vaeimpute._columns import Column, TableSchema
 from vaeimpute._conditional import FittedVAE
-from vaeimpute._encoding import Encoding, Rows
+from vaeimpute._encoding import Encoding, Layout, Rows
 from vaeimpute._engine import Engine, Steps, TrainingState
 from vaeimpute._training import Settings, train
 from vaeimpute._vae import VAE, Architecture, Batch
@@ -49,15 +50,15 @@ def make_table(n_numeric=5, n_levels=(2, 3), n_rows=40, seed=0):
     return encoding.encode(values), encoding
 
 
-def make_architecture(encoding):
+def make_architecture(encoding, n_latent=2, hidden=(6,)):
     layout = encoding.layout()
     return Architecture(
         n_numeric=len(encoding.numeric),
         n_nominal=len(encoding.nominal),
         n_scores=layout.contrast.shape[1],
         n_levels=len(layout.log_share),
-        n_latent=2,
-        hidden_layer_sizes=(6,),
+        n_latent=n_latent,
+        hidden_layer_sizes=hidden,
     )
 
 
@@ -78,7 +79,6 @@ def make_steps(architecture, n_rows, n_steps, batch_size=16):
         hide=rng.random((*shape, architecture.n_columns), np.float32),
         noise=rng.standard_normal((*shape, architecture.n_latent), np.float32),
         learning_rate=np.linspace(0.01, 0.02, n_steps, dtype=np.float32),
-        decay=np.full(n_steps, 0.9, np.float32),
     )
 
 
@@ -106,14 +106,20 @@ def loss_and_gradient(architecture, layout, weights, batch):
     return float(loss), {name: np.asarray(found[name]) for name in weights}
 
 
-def cut(flat, architecture):
-    """Return flat weights by name in the architecture's shapes."""
-    weights, start = {}, 0
-    for name, shape in architecture.weight_shapes().items():
-        size = int(np.prod(shape))
-        weights[name] = flat[start : start + size].reshape(shape)
-        start += size
-    return weights
+def double(arrays):
+    """Return a dict or named tuple of arrays in double precision."""
+    if isinstance(arrays, dict):
+        return {name: array.astype(float) for name, array in arrays.items()}
+    return type(arrays)(
+        *(a.astype(float) if a.dtype.kind == "f" else a for a in arrays)
+    )
+
+
+def only_on_tensorflow():
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("other backends compile for the sizes of a table")
 
 
 def assert_same_bits(first, second):
@@ -135,86 +141,114 @@ def no_programs(monkeypatch):
     return _engine._programs
 
 
-# Padding.
-
-
-def test_ladder_is_close_above_any_size():
-    steps = [_engine._ladder(size) for size in range(200)]
-    assert steps[:10] == [0, 4, 4, 4, 4, 6, 6, 8, 8, 12]
-    assert steps == sorted(steps)
-    assert all(_engine._ladder(step) == step for step in steps)
-    assert all(size <= step <= 1.5 * max(size, 3) for size, step in enumerate(steps))
+# Formulas.
 
 
 def test_flat_weights_come_back(table):
     architecture = make_architecture(table[1])
     weights = random_weights(architecture)
-    engine = Engine(architecture, 16)
+    engine = Engine(architecture)
 
     flat = engine.initial_state(weights).weights
     back = engine.weights(flat)
 
     assert flat.dtype == np.float32
+    assert flat.size == sum(weight.size for weight in weights.values())
     assert back.keys() == weights.keys()
     for name, weight in weights.items():
         np.testing.assert_array_equal(back[name], weight, err_msg=name)
-    # Padding is zero: what is not among the true weights adds nothing.
-    size = sum(weight.size for weight in weights.values())
-    assert len(flat) > size
-    assert np.count_nonzero(flat) == size
 
 
-def test_padding_changes_neither_loss_nor_gradient(table):
-    rows, encoding = table
-    architecture, layout = make_architecture(encoding), encoding.layout()
-    padding = _engine._Padding(architecture)
+class Case(NamedTuple):
+    """A model with random weights and what it is asked."""
+
+    architecture: Architecture
+    layout: Layout
+    weights: dict
+    rows: Rows
+    steps: Steps
+
+    def compiled(self):
+        """Return the compiled answers and the loss of one compiled step."""
+        engine = Engine(self.architecture)
+        state = engine.initial_state(self.weights)
+        layout, rows = engine.place(self.layout), engine.place(self.rows)
+        numbers, log_levels = engine.answer(state.weights, layout, rows)
+        _, (loss,) = engine.train(state, rows, layout, self.steps, 0.7)
+        return numbers, log_levels, loss
+
+    def plain(self):
+        """Return the same by the plain formulas in double precision."""
+        model = VAE(self.architecture, _numpy_ops)
+        weights, layout = double(self.weights), double(self.layout)
+        batch = double(batch_of(self.rows, self.steps, 0))
+        answers = model.reconstruct(weights, layout, double(self.rows))
+        return *answers, model.loss(weights, layout, batch, 0.7)
+
+
+def make_case(n_numeric, n_levels, n_latent, hidden, n_rows=40, batch_size=16):
+    rows, encoding = make_table(n_numeric, n_levels, n_rows)
+    architecture = make_architecture(encoding, n_latent, hidden)
+    steps = make_steps(architecture, n_rows, 1, batch_size)
     weights = random_weights(architecture)
-    batch = batch_of(rows, make_steps(architecture, len(rows.values), 1), 0)
-    wide = padding.rows(Rows(batch.values, batch.observed), 16)
-    hide = _engine._scatter(batch.hide, padding.padded.n_columns, padding.columns)
-    padded_batch = batch._replace(values=wide.values, observed=wide.observed, hide=hide)
-
-    loss, gradient = loss_and_gradient(architecture, layout, weights, batch)
-    padded_loss, padded_gradient = loss_and_gradient(
-        padding.padded,
-        padding.layout(layout),
-        cut(padding.flatten(weights), padding.padded),
-        padded_batch,
-    )
-
-    assert padding.padded != architecture
-    assert padded_loss == pytest.approx(loss, rel=1e-5)
-    flat = np.concatenate([slope.ravel() for slope in padded_gradient.values()])
-    for name, slope in padding.unflatten(flat).items():
-        np.testing.assert_allclose(slope, gradient[name], atol=1e-5, err_msg=name)
-    ones = {name: np.ones_like(weight) for name, weight in weights.items()}
-    assert np.all(flat[padding.flatten(ones) == 0.0] == 0.0)
+    return Case(architecture, encoding.layout(), weights, rows, steps)
 
 
-def test_padded_rows_are_observed_nowhere(table):
-    rows, encoding = table
-    padding = _engine._Padding(make_architecture(encoding))
+#: Cases with the same kinds of columns and number of layers, of different sizes;
+#: columns with one level have no score.
+SAME_KINDS = {
+    "mixed": [
+        (5, (2, 3), 2, (6,)),
+        (1, (4,), 1, (9,), 7, 3),
+        (3, (1,), 3, (4,), 90, 32),
+    ],
+    "numeric": [
+        (5, (), 2, (6,)),
+        (1, (), 1, (9,), 7, 3),
+        (8, (), 3, (4,), 90, 32),
+    ],
+    "nominal": [
+        (0, (2, 3, 2), 2, (6,)),
+        (0, (4,), 1, (9,), 7, 3),
+        (0, (1, 1), 3, (4,), 90, 32),
+    ],
+    "no layers": [(5, (2, 3), 2, ()), (2, (3, 4), 3, (), 90, 32)],
+    "two layers": [(5, (2, 3), 2, (6, 5)), (2, (3, 4), 3, (4, 7), 90, 32)],
+}
 
-    wide = padding.rows(rows, 50)
 
-    assert wide.values.shape == wide.observed.shape == (50, padding.padded.n_columns)
-    assert wide.observed.sum() == rows.observed.sum()
-    np.testing.assert_array_equal(wide.observed[:40, padding.columns], rows.observed)
-    np.testing.assert_array_equal(wide.values[:40, padding.columns], rows.values)
+@pytest.mark.parametrize("name", SAME_KINDS)
+@pytest.mark.parametrize("order", [1, -1], ids=["forward", "backward"])
+@pytest.mark.usefixtures("no_programs")
+def test_compiled_programs_compute_the_plain_formulas(name, order):
+    # The first of these tables is there when a program is traced; the others
+    # must get nothing of its sizes.
+    for sizes in SAME_KINDS[name][::order]:
+        case = make_case(*sizes)
+        numbers, log_levels, loss = case.compiled()
+
+        expected_numbers, expected_levels, expected_loss = case.plain()
+        assert numbers.shape == expected_numbers.shape
+        assert log_levels.shape == expected_levels.shape
+        np.testing.assert_allclose(numbers, expected_numbers, atol=1e-4)
+        np.testing.assert_allclose(log_levels, expected_levels, atol=1e-4)
+        assert loss == pytest.approx(expected_loss, rel=1e-5)
 
 
-@pytest.mark.parametrize("n_rows", [1, 40, _engine.ANSWER_ROWS + 6])
-def test_compiled_answers_are_those_of_the_plain_model(table, n_rows):
+@pytest.mark.parametrize("n_rows", [0, 1, 700])
+def test_any_number_of_rows_is_answered(table, n_rows):
     rows, encoding = table
     rows = Rows(*(np.resize(array, (n_rows, array.shape[1])) for array in rows))
     architecture, layout = make_architecture(encoding), encoding.layout()
     weights = random_weights(architecture)
-    engine = Engine(architecture, 16)
+    engine = Engine(architecture)
     flat = engine.initial_state(weights).weights
 
-    answers = engine.answer(flat, engine.place_layout(layout), rows)
+    answers = engine.answer(flat, engine.place(layout), engine.place(rows))
 
-    plain = VAE(architecture, _numpy_ops).reconstruct(weights, layout, rows)
+    plain = VAE(architecture, _numpy_ops).reconstruct(
+        double(weights), double(layout), double(rows)
+    )
     for found, expected in zip(answers, plain, strict=True):
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, atol=1e-4)
@@ -241,13 +275,13 @@ def test_adam_is_the_textbooks_with_clipping(size):
     rng = np.random.default_rng(0)
     gradients = (size * rng.normal(size=(5, 8))).astype(np.float32)
     weights, zero = rng.normal(size=8).astype(np.float32), np.zeros(8, np.float32)
-    rates, decay = [0.1, 0.05, 0.2, 0.1, 0.1], 0.8
+    rates, decay = [0.1, 0.05, 0.2, 0.1, 0.1], _engine._AVERAGE_DECAY
     state = TrainingState(weights, (zero, zero, np.float32(0.0)), weights)
     average = weights.astype(float)
 
     clipped = []
     for t, slope in enumerate(gradients):
-        state = _engine._adam_step(ops, state, slope, rates[t], decay)
+        state = _engine._adam_step(ops, state, slope, rates[t])
         clipped.append(slope / max(1.0, np.linalg.norm(slope)))
         expected = textbook_adam(weights, clipped, rates[: t + 1])
         average = decay * average + (1 - decay) * expected
@@ -256,16 +290,16 @@ def test_adam_is_the_textbooks_with_clipping(size):
     assert float(state.moments[2]) == 5
 
 
-def test_trained_step_is_adam_on_the_gradient_of_the_loss():
-    rows, encoding = make_table()
+def test_trained_step_is_adam_on_the_gradient_of_the_loss(table):
+    rows, encoding = table
     architecture, layout = make_architecture(encoding), encoding.layout()
     weights, steps = random_weights(architecture), make_steps(architecture, 40, 1)
-    engine = Engine(architecture, 16)
+    engine = Engine(architecture)
 
     state, losses = engine.train(
         engine.initial_state(weights),
-        engine.place_rows(rows),
-        engine.place_layout(layout),
+        engine.place(rows),
+        engine.place(layout),
         steps,
         1.0,
     )
@@ -288,8 +322,8 @@ def test_many_steps_in_one_call_are_the_steps_one_by_one():
     rows, encoding = make_table()
     architecture = make_architecture(encoding)
     steps = make_steps(architecture, 40, 3)
-    engine = Engine(architecture, 16)
-    layout, placed = engine.place_layout(encoding.layout()), engine.place_rows(rows)
+    engine = Engine(architecture)
+    layout, placed = engine.place(encoding.layout()), engine.place(rows)
     start = engine.initial_state(random_weights(architecture))
 
     at_once, losses = engine.train(start, placed, layout, steps, 1.0)
@@ -311,12 +345,58 @@ def test_many_steps_in_one_call_are_the_steps_one_by_one():
 # Programs.
 
 
-def test_tables_of_similar_width_share_programs(no_programs):
-    first, second = (make_architecture(make_table(n)[1]) for n in (5, 6))
-    assert first != second
-    assert Engine(first, 16)._programs is Engine(second, 16)._programs
-    assert Engine(first, 16)._programs is not Engine(first, 32)._programs
-    assert len(no_programs) == 2
+def test_tables_of_any_size_share_one_trace(no_programs, monkeypatch):
+    only_on_tensorflow()
+    made = []
+
+    def spy(architecture, ops):
+        made.append(architecture)
+        return VAE(architecture, ops)
+
+    monkeypatch.setattr(_engine, "VAE", spy)
+    sizes = [(5, (2, 3), 40), (6, (2, 3), 40), (1, (4,), 90), (9, (1, 2, 5), 25)]
+    for i, (n_numeric, n_levels, n_rows) in enumerate(sizes):
+        settings = replace(
+            SETTINGS,
+            n_components=i + 1,
+            hidden_layer_sizes=(4 + i,),
+            batch_size=8 + i,
+            early_stopping=True,  # so that the answering program runs, too
+            validation_fraction=0.2,
+            tol=-1.0,
+        )
+        trained = train(*make_table(n_numeric, n_levels, n_rows), settings, seed=0)
+        assert trained.architecture.n_latent == i + 1
+        assert len(trained.validation_scores) >= 2
+
+    assert len(no_programs) == 1
+    assert len(made) == 2  # one training and one answering program
+
+
+def test_what_decides_a_trace_tells_programs_apart(no_programs):
+    base = Architecture(4, 2, 3, 5, 2, (6,))
+    other = [
+        Architecture(4, 0, 0, 0, 2, (6,)),
+        Architecture(0, 2, 3, 5, 2, (6,)),
+        replace(base, hidden_layer_sizes=()),
+        replace(base, hidden_layer_sizes=(6, 6)),
+        replace(base, activation="tanh"),
+        replace(base, n_bins=4),
+    ]
+    programs = {id(Engine(architecture)._programs) for architecture in [base, *other]}
+    assert len(programs) == len(no_programs) == 7
+    assert Engine(base)._programs is Engine(replace(base))._programs
+    assert Engine(base, "cpu")._programs is not Engine(base)._programs
+
+
+def test_sizes_come_back(table):
+    """What a trace forgets of an architecture arrives with each call."""
+    only_on_tensorflow()
+    architecture = make_architecture(table[1], 3, (6, 5))
+    forgotten = _engine._without_sizes(architecture)
+    sizes = [int(size) for size in Engine(architecture)._sizes()]
+    assert forgotten != architecture
+    assert _engine._with_sizes(forgotten, sizes) == architecture
 
 
 def test_shared_programs_keep_nothing_of_a_table():
@@ -327,15 +407,15 @@ def test_shared_programs_keep_nothing_of_a_table():
 
 
 def test_number_of_programs_is_bounded(no_programs):
-    sizes = range(1, _engine._MAX_PROGRAMS + 5)
-    architectures = [Architecture(4, 0, 0, 0, size, (6,)) for size in sizes]
-    used = Engine(architectures[0], 16)._programs
+    bins = range(1, _engine._MAX_PROGRAMS + 5)
+    architectures = [Architecture(4, 0, 0, 0, 2, (6,), n_bins=n) for n in bins]
+    used = Engine(architectures[0])._programs
     for architecture in architectures:
-        Engine(architecture, 16)
-        assert Engine(architectures[0], 16)._programs is used  # and so it stays
+        Engine(architecture)
+        assert Engine(architectures[0])._programs is used  # and so it stays
     assert len(no_programs) == _engine._MAX_PROGRAMS
-    kept = [key[1].n_latent for key in no_programs]
-    newest = list(sizes)[-_engine._MAX_PROGRAMS + 1 :]
+    kept = [key[1].n_bins for key in no_programs]
+    newest = list(bins)[-_engine._MAX_PROGRAMS + 1 :]
     assert sorted(kept) == [1, *newest]
 
 
@@ -390,7 +470,7 @@ def test_backend_without_a_compiler_is_named(no_programs, monkeypatch):
 
     monkeypatch.setattr(keras.backend, "backend", lambda: "abacus")
     with pytest.raises(NotImplementedError, match=r"'abacus'.*expected 'tensorflow'"):
-        Engine(make_architecture(make_table()[1]), 16)
+        Engine(make_architecture(make_table()[1]))
 
 
 # Backends.

@@ -107,7 +107,6 @@ def test_compiled_answers_without_networks_are_conditional_means_too(
     rows = incomplete_rows(mean, covariance)
     engine = Engine(model.architecture)
     flat = engine.initial_state(model.weights).weights
-
     layout, placed = engine.place(model.layout), engine.place(rows)
 
     filled, _ = engine.answer(flat, layout, placed)

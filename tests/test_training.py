@@ -134,18 +134,18 @@ def test_cells_of_so_many_rows_are_held_out_at_most(table, monkeypatch):
 
 
 def test_held_out_cells_are_trained_on_only_afterwards(table, monkeypatch):
-    placed = []
-    place_rows = Engine.place_rows
+    trained_on = []
+    run = Engine.train
 
-    def spy(self, rows):
-        placed.append(rows.observed)
-        return place_rows(self, rows)
+    def spy(self, state, rows, *arguments):
+        trained_on.append(np.asarray(rows.observed))
+        return run(self, state, rows, *arguments)
 
-    monkeypatch.setattr(Engine, "place_rows", spy)
-    train(*table, replace(SETTINGS, tol=-1.0), seed=0)
+    monkeypatch.setattr(Engine, "train", spy)
+    train(*table, replace(SETTINGS, validation_fraction=0.1, tol=-1.0), seed=0)
 
     rows, _ = table
-    before, after = placed
+    before, after = trained_on
     assert np.all(rows.observed >= before)
     assert before.sum() < 0.95 * rows.observed.sum()
     np.testing.assert_array_equal(after, rows.observed)
@@ -300,6 +300,16 @@ def test_number_of_latents_as_asked_for(table, n_components):
     assert trained.weights["core.loadings"].shape == (7, n_components)
 
 
+def test_automatic_number_of_latents_leaves_room_beside_the_core(table):
+    settings = replace(SETTINGS, n_components="auto", early_stopping=False)
+    trained = train(*table, settings, seed=0)
+    assert trained.architecture.n_latent == 16  # for a core of seven values
+
+    rows, encoding = encode(np.random.default_rng(0).normal(size=(90, 20)))
+    trained = train(rows, encoding, settings, seed=0)
+    assert trained.architecture.n_latent == 32
+
+
 def test_every_epoch_visits_every_row(table, monkeypatch):
     visited = []
     run = Engine.train
@@ -380,26 +390,46 @@ def test_loss_that_is_no_number_names_the_most_extreme_column(early_stopping):
     assert np.all(np.isfinite(trained.loss_curve))
 
 
+def test_warning_says_how_many_epochs_were_trained(table, monkeypatch):
+    run, calls = Engine.train, []
+
+    def spy(self, *arguments):
+        calls.append(arguments)
+        state, losses = run(self, *arguments)
+        # Three epochs at a constant rate are one call, annealing is the next.
+        return state, losses if len(calls) == 1 else np.full_like(losses, np.nan)
+
+    monkeypatch.setattr(Engine, "train", spy)
+    with pytest.warns(ConvergenceWarning, match=r"no longer finite after epoch 3:"):
+        trained = train(*table, replace(SETTINGS, early_stopping=False), seed=0)
+    assert len(calls) == 2
+    assert len(trained.loss_curve) == 3
+
+
 # Settings that follow the table.
 
-SIZES = [1, 20, 150, 1_000, 6_000, 50_000, 10**6]
+SIZES = [1, 20, 150, 300, 1_000, 6_000, 50_000, 10**6]
 
 
 def test_automatic_settings_grow_with_the_table():
     resolved = [Settings().resolve(n_rows) for n_rows in SIZES]
-    steps = []
+    steps = {}  # by width, as wider networks make fewer
     for n_rows, settings in zip(SIZES, resolved, strict=True):
         assert all(units > 0 for units in settings.hidden_layer_sizes)
         assert settings.hidden_layer_sizes
         assert 0 < settings.learning_rate_init < 0.1
         assert settings.max_iter >= 1
-        steps.append(settings.max_iter * math.ceil(n_rows / settings.batch_size))
+        per_epoch = math.ceil(n_rows / settings.batch_size)
+        n_steps = settings.max_iter * per_epoch
+        assert n_steps < 10 * n_rows + per_epoch
+        steps.setdefault(settings.hidden_layer_sizes[0], []).append(n_steps)
     batches = [settings.batch_size for settings in resolved]
     widths = [settings.hidden_layer_sizes[0] for settings in resolved]
     assert batches == sorted(batches)
     assert (batches[0], batches[-1]) == (32, 1_024)
     assert widths == sorted(widths)
-    assert steps == sorted(steps)
+    for of_one_width in steps.values():
+        assert of_one_width == sorted(set(of_one_width))
 
 
 @pytest.mark.parametrize("n_rows", SIZES)

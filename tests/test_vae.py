@@ -617,3 +617,20 @@ def test_weights_of_an_architecture_without_networks_are_the_cores():
         "core.log_noise": (5,),
         "decoder.log_noise": (3,),
     }
+
+
+@pytest.mark.parametrize(("n_numeric", "n_nominal"), [(3, 2), (3, 0), (0, 2)])
+def test_kinds_of_columns(n_numeric, n_nominal):
+    sizes = Architecture(n_numeric, n_nominal, 0, 0, 1, ())
+    assert sizes.has_numeric == (n_numeric > 0)
+    assert sizes.has_nominal == (n_nominal > 0)
+
+
+def test_kinds_whose_sizes_come_later_are_there():
+    from keras import ops
+
+    size = ops.convert_to_tensor(np.int32(2))
+    assert Architecture(size, 0, 0, 0, 1, ()).has_numeric
+    assert not Architecture(size, 0, 0, 0, 1, ()).has_nominal
+    assert Architecture(0, size, size, size, 1, ()).has_nominal
+    assert not Architecture(0, size, size, size, 1, ()).has_numeric
