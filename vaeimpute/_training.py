@@ -32,6 +32,9 @@ _VALIDATION_ROWS = 4096
 _RANK_PATIENCE = 2
 _CORE_WORK = 2**29
 
+#: Errors beyond so many standard deviations count as so many when checks are scored.
+_LARGEST_ERROR = 3.0
+
 #: Steps of growing learning rate, and steps between two looks at held-out cells.
 _WARM_UP_STEPS = 100
 _CHECK_STEPS = 100
@@ -163,8 +166,10 @@ class _Validation:
         hidden = self.truth.observed & ~self.shown.observed
         n_numeric = numbers.shape[1]
         of_numbers = hidden[:, :n_numeric]
-        error = numbers - self.truth.values[:, :n_numeric]
-        loss, baseline = np.sum(error[of_numbers] ** 2), float(of_numbers.sum())
+        error = (numbers - self.truth.values[:, :n_numeric])[of_numbers]
+        # A few outliers must not choose for all the other cells.
+        squares = np.minimum(error**2, _LARGEST_ERROR**2)
+        loss, baseline = np.sum(squares), float(of_numbers.sum())
         blocks = self.encoding.level_blocks()
         for k, (block, levels) in enumerate(
             zip(blocks, self.encoding.levels, strict=True), start=n_numeric
