@@ -72,19 +72,31 @@ def test_perfect_predictions_explain_everything(table):
     assert score == pytest.approx(1.0, abs=1e-6)
 
 
-def test_means_and_shares_explain_nothing(table):
-    rows, encoding = table
+def test_means_and_shares_explain_nothing():
+    # Uniform numbers: none is so far out that its error would be bounded.
+    rng = np.random.default_rng(0)
+    numbers, codes = rng.uniform(size=(90, 4)), rng.integers(0, [2, 3], (90, 2))
+    rows, encoding = table = encode(np.column_stack([numbers, codes]), (2, 3))
     log_share = np.log(np.concatenate([levels.share for levels in encoding.levels]))
     means = np.zeros((len(rows.values), 4))
     shares = np.tile(log_share, (len(rows.values), 1))
     assert everything_held_out(table).score(means, shares) == pytest.approx(0, abs=1e-6)
 
 
-def test_predictions_of_the_opposite_sign_are_three_times_worse_than_the_mean():
+def test_predictions_half_way_explain_three_quarters():
     rows, encoding = encode(np.random.default_rng(0).normal(size=(50, 3)))
     validation = everything_held_out((rows, encoding))
-    score = validation.score(-rows.values, np.zeros((50, 0)))
-    assert score == pytest.approx(-3.0, abs=1e-5)
+    score = validation.score(0.5 * rows.values, np.zeros((50, 0)))
+    assert score == pytest.approx(0.75, abs=1e-5)
+
+
+def test_score_counts_an_outlier_as_three_standard_deviations():
+    rows, encoding = encode(np.random.default_rng(0).normal(size=(50, 2)))
+    validation = everything_held_out((rows, encoding))
+    wrong = rows.values.copy()
+    wrong[0, 0] += 100.0
+    score = validation.score(wrong, np.zeros((50, 0)))
+    assert score == pytest.approx(1 - 3.0**2 / 100, abs=1e-5)
 
 
 def test_score_ignores_cells_that_are_not_held_out(table):
