@@ -34,7 +34,7 @@ def level_log_probabilities(ops, logits, membership):
     """
     bounded = _LOGIT_BOUND * ops.tanh(logits / _LOGIT_BOUND)
     totals = ops.matmul(ops.exp(bounded), membership)  # (n_rows, n_nominal)
-    # Padding columns own no level: their total is zero and never used.
+    # A total underflows only where no level of the column is likely at all.
     log_totals = ops.log(ops.maximum(totals, 1e-30))
     return bounded - ops.matmul(log_totals, ops.transpose(membership))
 
