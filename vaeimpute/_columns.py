@@ -1,26 +1,41 @@
-"""Read a table of any dtypes into one float64 matrix, and write cells back.
+"""One column of a table: what it is, and how its cells are read and written.
 
-This is the only module that knows containers and dtypes. `TableSchema.infer` learns
-what each column is, `TableSchema.read` turns a table into numbers and level codes, and
-`TableSchema.write` puts numbers and codes back into the cells that were missing and
-leaves every other cell, the dtypes, the index and the labels as they were.
+`Column.infer` learns what a column is, `Column.read` turns its cells into float64
+numbers, seconds or level codes, and `Column.write` puts such values back into the cells
+that were missing and leaves every other cell, the dtype and the index as they were.
+Cells are a pandas Series of any supported dtype; `_tables` knows the containers.
 """
 
 from __future__ import annotations
 
 import numbers
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-Table = pd.DataFrame | np.ndarray
+from vaeimpute import _dtypes
+
 Level = Any  # str, int, float or bool; for a category whatever its categories are
 
-_CONTENT = {"b": "booleans", "i": "integers", "u": "integers", "f": "numbers"}
+#: Text is free text if at least so many cells are observed, more than this share of
+#: them differ, and they are longer than so many characters or are more than so many.
+_FREE_TEXT_CELLS, _FREE_TEXT_SHARE = 20, 0.95
+_FREE_TEXT_LENGTH, _FREE_TEXT_LEVELS = 16, 1_000
+
+#: What messages call the contents of numeric columns.
+_CONTENTS = {
+    "numbers": "numbers",
+    "dates": "dates without a time zone",
+    "zoned dates": "dates with a time zone",
+    "durations": "durations",
+}
+
+#: How wall times that clocks show twice, or never, become moments.
+_SETTLED = {"ambiguous": True, "nonexistent": "shift_forward"}
 
 
 @dataclass(frozen=True)
@@ -31,21 +46,25 @@ class Column:
     ----------
     name : hashable
         Label in the frame; position for an array.
-    kind : {"numeric", "nominal"}
-        Booleans are nominal with the levels ``(False, True)``.
+    kind : {"numeric", "nominal", "text"}
+        Booleans are nominal with the levels ``(False, True)``. Dates and durations are
+        numeric. "text" is free text, which is passed through untouched.
     dtype : str
         Dtype at fit, as text.
     levels : tuple or None
-        Levels in code order; None for a numeric column. A category keeps its declared
-        levels and their order, other levels are sorted, or in order of appearance where
-        they cannot be compared.
+        Levels in code order; None unless nominal. A category keeps its declared levels
+        and their order, other levels are sorted, or in order of appearance where they
+        cannot be compared.
     is_integer : bool
-        Whether the dtype (for an object column: every cell) is an integer, so that
-        filled numbers are rounded.
+        Whether the dtype (for an object column: every cell) is an integer, or the
+        column was declared to be discrete, so that filled numbers are rounded.
     levels_dtype : str or None
         Dtype of the levels of a category, as text; None for other columns.
     ordered : bool
         Whether the column is an ordered category.
+    unit : {"D", "h", "min", "s", "ms", "us", "ns"} or None
+        For dates and durations the coarsest unit of which every observed cell is a
+        multiple, dates in wall time, so that filled ones are rounded to it.
     """
 
     name: Hashable
@@ -55,6 +74,119 @@ class Column:
     is_integer: bool = False
     levels_dtype: str | None = None
     ordered: bool = False
+    unit: str | None = None
+
+    @classmethod
+    def infer(
+        cls,
+        cells: pd.Series,
+        name: Hashable,
+        *,
+        is_nominal: bool = False,
+        is_discrete: bool = False,
+        sentinel: float | str | None = None,
+        text_features: str = "error",
+    ) -> Column:
+        """Learn what a column is.
+
+        Parameters
+        ----------
+        cells : Series
+            The column.
+        name : hashable
+            Its name.
+        is_nominal, is_discrete : bool, default=False
+            Whether `categorical_features` or `discrete_features` lists it.
+        sentinel : number, str or None, default=None
+            A further value that counts as missing.
+        text_features : {"error", "passthrough"}, default="error"
+            What to do with free text.
+
+        Raises
+        ------
+        ValueError
+            If the dtype is not supported, the column cannot be what it is listed as,
+            or it is free text.
+        TypeError
+            If a cell is neither text nor a number.
+        """
+        view = _dtypes.view(cells, _label(name))
+        is_plain = view.dtype.kind in "biuf" and not (is_nominal or is_discrete)
+        observed = view if is_plain else view[~_missing(view, sentinel)]
+        content = _dtypes.content_of(observed)
+        column = cls(name, "nominal", _dtypes.text_of(cells.dtype))
+        if _dtypes.clock_of(view.dtype) is not None:
+            unit = _dtypes.shared_unit(observed, cells.dtype)
+            column = replace(column, kind="numeric", unit=unit)
+        elif content == "category":
+            column = column._with_categories(view.dtype, cells.dtype, sentinel)
+        elif content == "booleans":
+            column = replace(column, levels=(False, True))
+        elif content == "text" and not is_nominal:
+            column = column._with_text(observed, text_features)
+        else:
+            whole = content == "integers" or _dtypes.scale_of(cells.dtype) == 0
+            column = replace(column, is_integer=whole)
+            if is_nominal:
+                levels = _sorted(_distinct(observed, column.label)[1])
+                column = replace(column, levels=levels)
+            else:
+                column = replace(column, kind="numeric")
+        return column._as_listed(is_nominal, is_discrete, observed)
+
+    def _with_categories(
+        self, view: pd.CategoricalDtype, dtype: Any, sentinel: float | str | None
+    ) -> Column:
+        known = [_dtypes.python_value(x) for x in view.categories.tolist()]
+        # A dictionary of Arrow is no pandas category: its own dtype says it all.
+        is_category = isinstance(dtype, pd.CategoricalDtype)
+        levels_dtype = _dtypes.text_of(view.categories.dtype) if is_category else None
+        return replace(
+            self,
+            levels=tuple(x for x in known if not _same(x, sentinel)),
+            levels_dtype=levels_dtype,
+            ordered=bool(view.ordered),
+        )
+
+    def _with_text(self, observed: pd.Series, text_features: str) -> Column:
+        position, levels = _distinct(observed, self.label)
+        if not _is_free_text(position, levels):
+            return replace(self, levels=_sorted(levels))
+        if text_features == "passthrough":
+            return replace(self, kind="text")
+        raise ValueError(
+            f"{self.label}: got {len(levels)} different texts in {len(position)} "
+            "observed cells, expected levels that recur; drop the column, pass it "
+            'through untouched by text_features="passthrough", or list it in '
+            "categorical_features"
+        )
+
+    def _as_listed(
+        self, is_nominal: bool, is_discrete: bool, observed: pd.Series
+    ) -> Column:
+        """Return the column, discrete if it is listed so, or say why it cannot be."""
+        if self.unit is not None and (is_nominal or is_discrete):
+            listed = "categorical_features" if is_nominal else "discrete_features"
+            raise ValueError(
+                f"{listed}: got {self.name!r}, a column of {self.measure}, expected "
+                "columns of numbers; convert it with astype('category') if it is "
+                "nominal"
+            )
+        if not is_discrete:
+            return self
+        if self.kind != "numeric":
+            raise ValueError(
+                f"discrete_features: got {self.name!r}, a {self.kind} column, expected "
+                "numeric columns"
+            )
+        values = observed.to_numpy(dtype=np.float64)
+        broken = values[values != np.rint(values)]
+        if len(broken):
+            raise ValueError(
+                f"{self.label}: got {broken[0]:g}, expected whole numbers in a column "
+                "that discrete_features lists"
+            )
+        return replace(self, is_integer=True)
 
     @property
     def label(self) -> str:
@@ -65,48 +197,110 @@ class Column:
     def pandas_dtype(self) -> Any:
         """The dtype at fit as an object that pandas understands."""
         if self.levels_dtype is None:
-            return types.pandas_dtype(self.dtype)
-        levels = pd.Index(list(self.levels), dtype=self.levels_dtype)
+            return _dtypes.parsed(self.dtype)
+        levels = pd.Index(list(self.levels), dtype=_dtypes.parsed(self.levels_dtype))
         return pd.CategoricalDtype(levels, ordered=self.ordered)
+
+    @property
+    def measure(self) -> str:
+        """What values measure: numbers, dates, zoned dates or durations."""
+        if self.unit is None:
+            return "numbers"
+        if self.dtype.startswith(("timedelta", "duration")):
+            return "durations"
+        return "zoned dates" if "," in self.dtype else "dates"
+
+    @property
+    def holds_only_numbers(self) -> bool:
+        """Whether an array of numbers has room for every cell."""
+        if self.kind == "nominal":
+            return _sorts(self.levels) <= {"number"}
+        return self.kind == "numeric" and self.unit is None
 
     def read(
         self, cells: pd.Series, sentinel: float | str | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the values (numbers or codes) and where cells are missing."""
-        _check_cells(cells, self.label)
+        """Return the values of cells and where they are missing.
+
+        Parameters
+        ----------
+        cells : Series of shape (n_rows,)
+            Cells of the fitted kind, in any dtype.
+        sentinel : number, str or None
+            A further value that counts as missing.
+
+        Returns
+        -------
+        values : array of shape (n_rows,), float64
+            Numbers, seconds (of dates since 1970-01-01 UTC, or as if UTC where they
+            have no time zone) or level codes. NaN where missing, where the level was
+            not seen at fit, and for free text.
+        missing : array of shape (n_rows,), bool
+        """
+        cells = _dtypes.view(cells, self.label)
         missing = _missing(cells, sentinel)
-        encode = self._codes if self.kind == "nominal" else self._numbers
         values = np.full(len(cells), np.nan)
-        values[~missing] = encode(cells[~missing])
+        if self.kind != "text":
+            encode = self._codes if self.kind == "nominal" else self._numbers
+            values[~missing] = encode(cells[~missing])
         return values, missing
 
     def _numbers(self, observed: pd.Series) -> np.ndarray:
-        if len(observed) and _content(observed) in ("category", "text"):
-            raise self._changed("numbers", observed)
+        if not len(observed):
+            return np.empty(0)
+        content = _dtypes.content_of(observed)
+        got = "numbers" if content in ("integers", "booleans") else content
+        if got != self.measure:
+            raise self._changed(_CONTENTS[self.measure], observed)
+        if self.unit is not None:
+            return _dtypes.seconds(observed)
         return observed.to_numpy(dtype=np.float64)
 
     def _codes(self, observed: pd.Series) -> np.ndarray:
         position, found = _distinct(observed, self.label)
         # Text where numbers were, or numbers where text was (as CSV readers guess for
         # each chunk anew), is a changed column, not a column of unseen levels.
-        fitted = _has_text(self.levels)
-        if found and fitted and fitted.isdisjoint(_has_text(found)):
+        fitted = _sorts(self.levels)
+        if found and fitted and fitted.isdisjoint(_sorts(found)):
             raise self._changed(f"levels such as {self.levels[0]!r}", observed)
         code = {level: code for code, level in enumerate(self.levels)}
         return np.array([code.get(level, np.nan) for level in found], float)[position]
 
     def _changed(self, expected: str, observed: pd.Series) -> ValueError:
         return ValueError(
-            f"{self.label}: got {_python(observed.iloc[0])!r} of dtype "
+            f"{self.label}: got {_dtypes.python_value(observed.iloc[0])!r} of dtype "
             f"{observed.dtype}, expected {expected} as at fit (dtype {self.dtype})"
         )
 
     def write(
         self, cells: pd.Series, filled: np.ndarray, values: np.ndarray
     ) -> pd.Series:
-        """Return `cells` with the `filled` ones, a boolean array, set to `values`."""
+        """Return cells of which some are filled.
+
+        Parameters
+        ----------
+        cells : Series of shape (n_rows,)
+            Cells that `read` accepts; they are not changed.
+        filled : array of shape (n_rows,), bool
+            The cells to fill.
+        values : array of shape (n_filled,)
+            Finite numbers, seconds or codes.
+
+        Returns
+        -------
+        Series of shape (n_rows,)
+            Of the dtype of `cells`, unless that cannot hold what is filled in.
+        """
+        if self.kind == "text":
+            return cells
+        if _dtypes.measure_of(cells.dtype) != self.measure:
+            # None of them is observed, or `read` would have raised.
+            cells = self.blank(cells.index, may_stay=True)
+        if _dtypes.is_dictionary(cells.dtype):
+            coded = self.write(_dtypes.view(cells, self.label), filled, values)
+            return _dtypes.dictionary(coded, cells.dtype).set_axis(cells.index)
         array = cells.array.copy()
-        new = self.decode(values, getattr(cells.dtype, "numpy_dtype", cells.dtype))
+        new = self.decode(values, cells.dtype)
         try:
             array[filled] = new
         except (TypeError, ValueError):  # a level that this dtype cannot hold
@@ -120,393 +314,120 @@ class Column:
         needed = set(new).difference(cells.cat.categories)
         return cells.cat.add_categories([x for x in self.levels if x in needed])
 
-    def decode(self, values: np.ndarray, dtype: Any) -> np.ndarray:
-        """Turn values into cells of `dtype`: levels, or numbers that it can hold."""
+    def blank(self, rows: pd.Index, *, may_stay: bool) -> pd.Series:
+        """Return blank cells of the dtype at fit, to be written on.
+
+        Integers and booleans of NumPy, which cannot be missing, are 0; or they become
+        floats and objects if a cell `may_stay` blank.
+        """
+        dtype = self.pandas_dtype
+        if isinstance(dtype, np.dtype) and dtype.kind in "iub" and not may_stay:
+            return pd.Series(0, index=rows, dtype=dtype)
+        empty = pd.Series([], dtype=dtype)
+        return empty.reindex(range(len(rows))).set_axis(rows)
+
+    def decode(self, values: np.ndarray, dtype: Any) -> Any:
+        """Return levels, or numbers or moments that a dtype can hold.
+
+        Parameters
+        ----------
+        values : array of shape (n,)
+            Finite numbers, seconds or codes.
+        dtype : dtype of NumPy or pandas
+
+        Returns
+        -------
+        array of shape (n,)
+        """
+        if self.unit is not None:
+            return _dtypes.moments(values, self.unit, dtype)
+        is_decimal = _dtypes.scale_of(dtype) is not None
+        held = np.dtype(float) if is_decimal else getattr(dtype, "numpy_dtype", dtype)
         if self.kind == "nominal":
-            levels = np.fromiter(self.levels, dtype=object, count=len(self.levels))
-            if dtype.kind in "iuf" and True not in _has_text(self.levels):
-                levels = np.array(self.levels) + 0  # booleans become 0 and 1
-                held = levels.astype(dtype)
-                if dtype.kind == "f" or np.array_equal(held, levels):
-                    levels = held
-            return levels[values.astype(np.intp)]
-        if dtype.kind not in "iufb":
-            held = np.dtype(np.int64 if self.is_integer else np.float64)
-            return self._clipped(values, held).astype(object)
-        return self._clipped(values, dtype)
+            cells = self._levels_in(held)[values.astype(np.intp)]
+        else:
+            cells = self._numbers_in(held, values)
+        return _dtypes.decimals(cells, dtype) if is_decimal else cells
 
-    def _clipped(self, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        if self.is_integer or dtype.kind in "iub":
+    def _numbers_in(self, dtype: Any, values: np.ndarray) -> np.ndarray:
+        if self.is_integer:
             values = np.rint(values) + 0.0  # + 0.0 turns -0.0 into 0.0
-        return np.clip(values, *_range(dtype)).astype(dtype)
+        if dtype.kind in "iufb":
+            return _dtypes.clipped(values, dtype)
+        held = np.dtype(np.int64 if self.is_integer else np.float64)
+        return _dtypes.clipped(values, held).astype(object)
 
+    def _levels_in(self, dtype: Any) -> np.ndarray:
+        """Return the levels in the dtype, else as objects."""
+        if dtype.kind in "iuf" and self.holds_only_numbers:
+            levels = np.array(self.levels) + 0  # booleans become 0 and 1
+            held = levels.astype(dtype)
+            if dtype.kind == "f" or np.array_equal(held, levels):
+                return held
+        return np.fromiter(self.levels, dtype=object, count=len(self.levels))
 
-@dataclass(frozen=True)
-class TableSchema:
-    """What the columns of a table are; reads and writes tables of that shape.
-
-    Parameters
-    ----------
-    columns : tuple of Column
-        One per column, in order.
-    is_frame : bool
-        Whether the table at fit was a DataFrame.
-    sentinel : number, str or None
-        A further value that counts as missing, besides NaN, None, ``pd.NA`` and NaT.
-
-    Examples
-    --------
-    >>> import numpy as np, pandas as pd
-    >>> X = pd.DataFrame({"age": [31.0, None, 45.0], "city": ["Oslo", "Rome", None]})
-    >>> schema = TableSchema.infer(X)
-    >>> values, missing = schema.read(X)
-    >>> values
-    array([[31.,  0.],
-           [nan,  1.],
-           [45., nan]])
-    >>> schema.write(X, np.where(missing, 0.0, values), missing)
-        age  city
-    0  31.0  Oslo
-    1   0.0  Rome
-    2  45.0  Oslo
-    """
-
-    columns: tuple[Column, ...]
-    is_frame: bool
-    sentinel: float | str | None = None
-
-    @classmethod
-    def infer(
-        cls,
-        X: Table,
-        *,
-        categorical_features: str | Sequence[Any] | None = "from_dtype",
-        missing_values: Any = np.nan,
-    ) -> TableSchema:
-        """Learn what the columns of a table are.
+    def bound(self, given: Any, parameter: str, default: float) -> float:
+        """Turn a bound of filled cells into a value.
 
         Parameters
         ----------
-        X : DataFrame or array of shape (n_rows, n_columns)
-            Numbers, booleans, text and categories. An object column is text (nominal)
-            if any cell is a string, boolean if all cells are, else numeric: True and
-            False among numbers count as 1 and 0. Levels that are equal in Python, as
-            ``1``, ``1.0`` and ``True``, are one level: the one that comes first.
-        categorical_features : "from_dtype", array-like or None, default="from_dtype"
-            Further nominal columns, besides categories, text and booleans: names, int
-            positions, or booleans of shape (n_columns,). "from_dtype" and None: none.
-        missing_values : number, str or missing value, default=np.nan
-            A further value that counts as missing.
+        given : number, or for dates and durations what pandas reads as such
+            None, NaN and NaT mean `default`. A date without a time zone is wall time
+            in the zone of the column.
+        parameter : str
+            Name of the parameter for messages.
+        default : float
+            Negative for a lower bound. Bounds of dates and durations are rounded to
+            their unit, lower ones up and upper ones down.
 
         Returns
         -------
-        TableSchema
-            The schema of `X`.
+        bound : float
+            In seconds for dates and durations.
 
         Raises
         ------
         ValueError
-            If labels repeat, a dtype is not supported, or an entry of
-            `categorical_features` is not a column.
-        TypeError
-            If labels mix strings with others, or a cell is neither text nor a number.
+            If the bound is not of the kind of the column.
         """
-        X = _as_table(X)
-        names = _names(X)
-        sentinel = _checked_sentinel(missing_values)
-        listed = _listed(categorical_features, names)
-        columns = tuple(
-            _infer_column(cells, names[j], j in listed, sentinel)
-            for j, cells in enumerate(_each_column(X))
-        )
-        return cls(columns, isinstance(X, pd.DataFrame), sentinel)
+        if types.is_scalar(given) and pd.isna(given):
+            return default
+        try:
+            if self.unit is None:
+                return float(_checked(given, not isinstance(given, str)))
+            moment = self._moment(given)
+            if pd.isna(moment):
+                return default
+            inward = moment.ceil if default < 0 else moment.floor
+            if self.measure == "durations":
+                return inward(self.unit).total_seconds()
+            return inward(self.unit, **_SETTLED).timestamp()
+        except (TypeError, ValueError, OverflowError) as error:
+            one = {"numbers": "a number", "durations": "a duration"}
+            one |= {"dates": "a date without a time zone", "zoned dates": "a date"}
+            raise ValueError(
+                f"{parameter}: got {given!r} for column {self.name!r}, "
+                f"expected {one[self.measure]}"
+            ) from error
 
-    def read(self, X: Table) -> tuple[np.ndarray, np.ndarray]:
-        """Turn a table into values.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n_rows, n_columns)
-            Columns of the fitted kinds, in any dtype.
-
-        Returns
-        -------
-        values : array of shape (n_rows, n_columns), float64
-            The number or the code of the level; NaN where the cell is missing or its
-            level was not seen at fit.
-        missing : array of shape (n_rows, n_columns), bool
-            Where the cell is missing; False for a level not seen at fit.
-
-        Raises
-        ------
-        ValueError
-            If the columns, or the kind of a column, differ from fit, or on infinity.
-        TypeError
-            If a cell is neither text nor a number.
-        """
-        X = _as_table(X)
-        self._check_columns(X)
-        values = np.empty(X.shape)
-        if self._is_plain(X):
-            values[...] = X
-            missing = np.isnan(values)
-            if isinstance(self.sentinel, numbers.Real):
-                missing |= values == self.sentinel
-                values[missing] = np.nan
-        else:
-            missing = np.empty(X.shape, dtype=bool)
-            for j, cells in enumerate(_each_column(X)):
-                values[:, j], missing[:, j] = self.columns[j].read(cells, self.sentinel)
-        for j in np.flatnonzero(np.isinf(values).any(axis=0)):
-            raise _infinity(self.columns[j].label)
-        return values, missing
-
-    def write(self, X: Table, values: np.ndarray, missing: np.ndarray) -> Table:
-        """Return a copy of a table in which the missing cells are filled.
-
-        A level that the column cannot hold widens its dtype: a category gains the
-        level, other dtypes become object.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n_rows, n_columns)
-            The table; it is not changed.
-        values : array of shape (n_rows, n_columns)
-            Numbers and codes, as from `read`; NaN leaves the cell missing.
-        missing : array of shape (n_rows, n_columns), bool
-            The cells to fill.
-
-        Returns
-        -------
-        DataFrame or array of shape (n_rows, n_columns)
-            A frame like `X`, or an array: of the float dtype of `X`, of float64 for
-            integers and for objects that are numbers, else of object.
-        """
-        X = _as_table(X)
-        filled = missing & ~np.isnan(values)
-        changed = np.flatnonzero(filled.any(axis=0))
-        if isinstance(X, pd.DataFrame):
-            out = X.copy()
-            for j in changed:
-                at = filled[:, j]
-                new = self.columns[j].write(X.iloc[:, j], at, values[at, j])
-                out.isetitem(j, new)
-            return out
-        dtype = self._array_dtype(X)
-        from_objects = X.dtype.kind == "O" and dtype.kind != "O"
-        out = self.read(X)[0] if from_objects else X.astype(dtype)
-        for j in changed:
-            at = filled[:, j]
-            out[at, j] = self.columns[j].decode(values[at, j], dtype)
-        return out
-
-    def build(self, values: np.ndarray) -> Table:
-        """Make a table of the fitted dtypes from values alone.
-
-        Parameters
-        ----------
-        values : array of shape (n_rows, n_columns)
-            Numbers and codes; NaN makes a missing cell.
-
-        Returns
-        -------
-        DataFrame or array of shape (n_rows, n_columns)
-            In the container of the fitted table, a frame with a fresh index.
-        """
-        everywhere = np.ones(values.shape, dtype=bool)
-        if not self.is_frame:
-            dtype = self.columns[0].pandas_dtype if self.columns else np.dtype(float)
-            like = np.empty((0, len(self.columns)), dtype=dtype)
-            blank = np.full(values.shape, np.nan, dtype=self._array_dtype(like))
-            return self.write(blank, values, everywhere)
-        rows = pd.RangeIndex(len(values))
-        cells = [_blank(column.pandas_dtype, rows) for column in self.columns]
-        blank = pd.DataFrame(dict(enumerate(cells)), index=rows)
-        blank.columns = pd.Index([column.name for column in self.columns])
-        return self.write(blank, values, everywhere)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the schema as values that JSON can hold."""
-        for column in self.columns:
-            for level in column.levels or ():
-                if not isinstance(level, (str, int, float)):
-                    raise TypeError(
-                        f"{column.label}: got a level of type {type(level).__name__}, "
-                        "expected text, numbers or booleans in a schema to be saved"
-                    )
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> TableSchema:
-        """Make the schema that `to_dict` described."""
-        columns = []
-        for column in saved["columns"]:
-            # JSON makes lists of tuples: the levels, and the labels of a MultiIndex.
-            tuples = {k: tuple(v) for k, v in column.items() if isinstance(v, list)}
-            columns.append(Column(**{**column, **tuples}))
-        return cls(tuple(columns), saved["is_frame"], saved["sentinel"])
-
-    def _check_columns(self, X: Table) -> None:
-        expected = [column.name for column in self.columns]
-        if X.shape[1] != len(expected):
-            raise ValueError(f"X: got {X.shape[1]} columns, expected {len(expected)}")
-        if not (isinstance(X, pd.DataFrame) and self.is_frame):
-            return
-        got = list(X.columns)
-        if all(isinstance(x, str) for x in (*got, *expected)) and got != expected:
-            raise ValueError(f"X: got columns {got}, expected {expected} as at fit")
-
-    def _is_plain(self, X: Table) -> bool:
-        """Say whether one cast to float64 reads the whole table."""
-        dtypes = X.dtypes if isinstance(X, pd.DataFrame) else [X.dtype]
-        return all(isinstance(x, np.dtype) and x.kind in "iuf" for x in dtypes) and all(
-            column.kind == "numeric" for column in self.columns
-        )
-
-    def _array_dtype(self, X: np.ndarray) -> np.dtype:
-        """Return the dtype of the array that holds X and every level."""
-        nominal = [column for column in self.columns if column.kind == "nominal"]
-        holds_text = any(True in _has_text(column.levels) for column in nominal)
-        if holds_text or (nominal and X.dtype.kind == "O"):
-            return np.dtype(object)
-        return X.dtype if X.dtype.kind in "fb" else np.dtype(np.float64)
+    def _moment(self, given: Any) -> Any:
+        """Return a Timestamp in the column's zone, or a Timedelta."""
+        # To NumPy, a duration is an integer.
+        is_number = isinstance(given, numbers.Real)
+        _checked(given, not is_number or isinstance(given, np.timedelta64))
+        if self.measure == "durations":
+            return pd.Timedelta(given)
+        moment = pd.Timestamp(given)
+        zone = _dtypes.clock_of(self.pandas_dtype).zone
+        if pd.isna(moment) or moment.tzinfo is None:
+            return moment if zone is None else moment.tz_localize(zone, **_SETTLED)
+        return _checked(moment, zone is not None).tz_convert(zone)
 
 
-def _as_table(X: Any) -> Table:
-    if isinstance(X, pd.DataFrame):
-        return X
-    # Lists become objects, or NumPy would turn the numbers beside a string into text.
-    array = np.asarray(X) if hasattr(X, "__array__") else np.asarray(X, dtype=object)
-    if array.ndim != 2:
-        raise ValueError(f"X: got {array.ndim} dimensions, expected a table of 2")
-    return array.astype(object) if array.dtype.kind == "U" else array
-
-
-def _each_column(X: Table) -> Iterator[pd.Series]:
-    for j in range(X.shape[1]):
-        if isinstance(X, pd.DataFrame):
-            yield X.iloc[:, j]
-        elif X.dtype.kind in "biufO":
-            yield pd.Series(X[:, j], dtype=X.dtype, copy=False)
-        else:
-            raise _unsupported(_label(j), X.dtype)
-
-
-def _names(X: Table) -> tuple[Hashable, ...]:
-    if not isinstance(X, pd.DataFrame):
-        return tuple(range(X.shape[1]))
-    repeated = X.columns[X.columns.duplicated()].unique().tolist()
-    if repeated:
-        raise ValueError(f"X: got repeated column names {repeated}, expected unique")
-    names = tuple(_python(name) for name in X.columns)
-    kinds = sorted({type(name).__name__ for name in names})
-    if "str" in kinds and len(kinds) > 1:
-        raise TypeError(
-            "Feature names are only supported if all input features have string names: "
-            f"got names of types {kinds}; convert them with "
-            "X.columns = X.columns.astype(str)"
-        )
-    return names
-
-
-def _listed(given: Any, names: tuple[Hashable, ...]) -> set[int]:
-    """Return the positions of the columns that `categorical_features` names."""
-    if given is None or (isinstance(given, str) and given == "from_dtype"):
-        return set()
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise ValueError(
-            f"categorical_features: got {given!r}, expected 'from_dtype', None, or an "
-            "array-like of names, positions or booleans"
-        )
-    entries = [_python(entry) for entry in given]
-    if not entries or not all(isinstance(entry, bool) for entry in entries):
-        return {_position(entry, names) for entry in entries}
-    if len(entries) != len(names):
-        raise ValueError(
-            f"categorical_features: got {len(entries)} booleans, expected one for "
-            f"each of the {len(names)} columns"
-        )
-    return set(np.flatnonzero(entries).tolist())
-
-
-def _position(entry: Any, names: tuple[Hashable, ...]) -> int:
-    if type(entry) is int and 0 <= entry < len(names):
-        return entry
-    if isinstance(entry, (str, tuple)) and entry in names:
-        return names.index(entry)
-    raise ValueError(
-        f"categorical_features: got {entry!r}, expected the name of a column or a "
-        f"position from 0 to {len(names) - 1}"
-    )
-
-
-def _checked_sentinel(missing_values: Any) -> float | str | None:
-    value = _python(missing_values)
-    if types.is_scalar(value) and pd.isna(value):
-        return None
-    if isinstance(value, (str, numbers.Real)) and not isinstance(value, bool):
-        return value
-    raise ValueError(
-        f"missing_values: got {missing_values!r}, expected a number, a string or NaN"
-    )
-
-
-def _infer_column(
-    cells: pd.Series, name: Hashable, is_listed: bool, sentinel: float | str | None
-) -> Column:
-    label = _label(name)
-    _check_cells(cells, label)
-    dtype = cells.dtype
-    is_known = dtype.kind in "biuf" and not is_listed
-    observed = cells if is_known else cells[~_missing(cells, sentinel)]
-    content = _content(observed)
-    column = Column(name, "nominal", _text(dtype))
-    if content == "category":
-        known = [_python(x) for x in dtype.categories.tolist()]
-        return replace(
-            column,
-            levels=tuple(x for x in known if not _same(x, sentinel)),
-            levels_dtype=_text(dtype.categories.dtype),
-            ordered=dtype.ordered,
-        )
-    if content == "booleans":
-        return replace(column, levels=(False, True))
-    column = replace(column, is_integer=content == "integers")
-    if content != "text" and not is_listed:
-        return replace(column, kind="numeric")
-    return replace(column, levels=_sorted(_distinct(observed, label)[1]))
-
-
-def _check_cells(cells: pd.Series, label: str) -> None:
-    """Raise unless the dtype, and the cells of an object column, are supported."""
-    dtype = cells.dtype
-    if types.is_object_dtype(dtype):
-        for cell_type in set(map(type, cells[cells.notna()])):
-            if not issubclass(cell_type, (str, np.bool_, numbers.Real)):
-                raise TypeError(
-                    f"{label}: argument must be a string or a real number, "
-                    f"got a cell of type {cell_type.__name__!r}"
-                )
-    elif isinstance(dtype, (pd.CategoricalDtype, pd.StringDtype)):
-        pass
-    elif isinstance(dtype, pd.SparseDtype) or dtype.kind not in "biufU":
-        raise _unsupported(label, dtype)
-
-
-def _content(observed: pd.Series) -> str:
-    """Say what cells hold: a category, text, booleans, integers or numbers."""
-    dtype = observed.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return "category"
-    if not types.is_object_dtype(dtype):
-        return _CONTENT.get(dtype.kind, "text")
-    found = set(map(type, observed))
-    if any(issubclass(x, str) for x in found):
-        return "text"
-    if found and found <= {bool, np.bool_}:
-        return "booleans"
-    is_integer = found and all(issubclass(x, numbers.Integral) for x in found)
-    return "integers" if is_integer else "numbers"
+def _checked(given: Any, is_good: bool) -> Any:
+    if not is_good:
+        raise TypeError(given)
+    return given
 
 
 def _missing(cells: pd.Series, sentinel: float | str | None) -> np.ndarray:
@@ -514,7 +435,7 @@ def _missing(cells: pd.Series, sentinel: float | str | None) -> np.ndarray:
         missing = np.isnan(cells.to_numpy(dtype=np.float64, na_value=np.nan))
     else:
         missing = cells.isna().to_numpy(dtype=bool)
-    if sentinel is None:
+    if sentinel is None or cells.dtype.kind in "mM":
         return missing
     position, found = pd.factorize(cells)
     is_sentinel = [_same(level, sentinel) for level in found.tolist()]
@@ -529,10 +450,18 @@ def _same(level: Level, sentinel: float | str | None) -> bool:
 def _distinct(observed: pd.Series, label: str) -> tuple[np.ndarray, list[Level]]:
     """Return for each cell the position of its level, and the levels found."""
     position, found = pd.factorize(observed)
-    levels = [_python(level) for level in found.tolist()]
+    levels = [_dtypes.python_value(level) for level in found.tolist()]
     if any(isinstance(level, float) and np.isinf(level) for level in levels):
-        raise _infinity(label)
+        raise _dtypes.infinity(label)
     return position, levels
+
+
+def _is_free_text(position: np.ndarray, levels: Sequence[Level]) -> bool:
+    n_cells, n_levels = len(position), len(levels)
+    if n_cells < _FREE_TEXT_CELLS or n_levels <= _FREE_TEXT_SHARE * n_cells:
+        return False
+    lengths = np.array([len(str(level)) for level in levels])[position]
+    return n_levels > _FREE_TEXT_LEVELS or np.median(lengths) > _FREE_TEXT_LENGTH
 
 
 def _sorted(levels: Sequence[Level]) -> tuple[Level, ...]:
@@ -542,46 +471,15 @@ def _sorted(levels: Sequence[Level]) -> tuple[Level, ...]:
         return tuple(levels)
 
 
-def _has_text(levels: Sequence[Level]) -> set[bool]:
-    return {isinstance(level, str) for level in levels}
-
-
-def _range(dtype: np.dtype) -> tuple[float, float]:
-    """Return the smallest and largest float64 that a dtype can hold."""
-    if dtype.kind == "b":
-        return 0.0, 1.0
-    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    high = float(info.max)
-    # 2**63 - 1 has no float64: the nearest one, 2**63, is already out of range.
-    return float(info.min), np.nextafter(high, 0) if high > info.max else high
-
-
-def _blank(dtype: Any, rows: pd.Index) -> pd.Series:
-    cannot_miss = isinstance(dtype, np.dtype) and dtype.kind in "iub"
-    return pd.Series(0 if cannot_miss else None, index=rows, dtype=dtype)
-
-
-def _text(dtype: Any) -> str:
-    if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
-        return f"string[{dtype.storage}]"
-    return str(dtype)
+def _sorts(levels: Sequence[Level]) -> set[str]:
+    """Say of which sorts levels are: text, numbers, or other types."""
+    is_number = [isinstance(level, numbers.Real) for level in levels]
+    names = [type(level).__name__ for level in levels]  # of text, it is "str"
+    return {
+        "number" if number else name
+        for number, name in zip(is_number, names, strict=True)
+    }
 
 
 def _label(name: Hashable) -> str:
     return f"Column {name!r}"
-
-
-def _python(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _infinity(label: str) -> ValueError:
-    return ValueError(f"{label}: got infinity, expected finite numbers or missing")
-
-
-def _unsupported(label: str, dtype: Any) -> ValueError:
-    note = " (Complex data not supported)" if dtype.kind == "c" else ""
-    return ValueError(
-        f"{label}: got dtype {dtype}{note}, "
-        "expected numbers, booleans, text or a pandas category"
-    )

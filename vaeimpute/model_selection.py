@@ -13,7 +13,9 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.impute import MissingIndicator
 from sklearn.pipeline import Pipeline
 
-from vaeimpute._columns import Column, Table, TableSchema
+from vaeimpute._columns import Column
+from vaeimpute._containers import Table, container_of, convert
+from vaeimpute._tables import TableSchema
 from vaeimpute.metrics import accuracy, mae, nrmse
 
 # Kind of the columns that a metric scores, the metric, and its sign in the score.
@@ -108,13 +110,16 @@ class _HiddenCellScorer:
         before, imputer = _split_at_imputer(estimator)
         for step in before:
             X = step.transform(X)
-        if not isinstance(X, pd.DataFrame):
+        if container_of(X) == "polars":
+            X = convert(X, "pandas", X.columns)
+        elif container_of(X) == "numpy":
             # Of a list, NumPy would turn the numbers beside text into text.
             X = np.asarray(X, dtype=None if hasattr(X, "__array__") else object)
         schema = TableSchema.infer(
             X,
             categorical_features=getattr(imputer, "categorical_features", None),
             missing_values=imputer.missing_values,
+            text_features="passthrough",  # which nobody fills, so nothing is scored
         )
         truth, missing = schema.read(X)
         hidden = _choose(~missing, self.fraction, self.random_state)
@@ -225,11 +230,11 @@ def _positions(imputer: Any, n_in: int, n_out: int) -> dict[int, int]:
 
 def _read(out: Any, positions: list[int], columns: list[Column]) -> np.ndarray:
     """Return the values of some columns of the output of an imputer."""
-    if isinstance(out, pd.DataFrame):
-        out = out.iloc[:, positions]
-    else:
+    if container_of(out) == "numpy":
         out = np.asarray(out)[:, positions]
+    else:
+        out = convert(out, "pandas", out.columns).iloc[:, positions]
     # Without the sentinel: a mean can happen to equal it.
-    values, missing = TableSchema(tuple(columns), is_frame=False).read(out)
+    values, missing = TableSchema(tuple(columns), "numpy").read(out)
     values[np.isnan(values) & ~missing] = -1.0  # a level not in X, so a wrong one
     return values
