@@ -10,7 +10,7 @@ from scipy.stats import norm
 from threadpoolctl import ThreadpoolController
 
 from vaeimpute import _conditional, _numpy_ops
-from vaeimpute._columns import Column, TableSchema
+from vaeimpute._columns import Column
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._vae import VAE, Architecture, draw_latent, kl_to_prior
@@ -27,7 +27,7 @@ def make_model(n_latent=3, hidden=(8,), n_rows=150):
     values[rng.random(values.shape) < 0.3] = np.nan
     numeric = [Column(f"x{j}", "numeric", "float64") for j in range(4)]
     nominal = [Column(f"c{n}", "nominal", "str", tuple(range(n))) for n in (2, 4)]
-    encoding = Encoding.fit(values, TableSchema((*numeric, *nominal), is_frame=True))
+    encoding = Encoding.fit(values, (*numeric, *nominal))
     layout = encoding.layout()
     architecture = Architecture(4, 2, layout.contrast.shape[1], 6, n_latent, hidden)
     weights = {
@@ -51,7 +51,7 @@ def take(rows, at):
 
 
 def answers(model, rows):
-    return (*model.reconstruct(rows), model.log_density(rows, NO_FLOOR))
+    return (*model.fill(rows), model.log_density(rows, NO_FLOOR))
 
 
 # Answers to the bit.
@@ -85,7 +85,7 @@ def test_answers_ignore_contents_of_unobserved_cells(fitted):
 
 def test_no_rows_have_no_answers(fitted):
     model, rows = fitted
-    numbers, log_levels, density = answers(model, take(rows, slice(0, 0)))
+    numbers, _, log_levels, density = answers(model, take(rows, slice(0, 0)))
     assert numbers.shape == (0, 4)
     assert log_levels.shape == (0, 6)
     assert density.shape == (0,)
@@ -276,7 +276,7 @@ def test_blas_threads_come_back_after_answers_that_overlap(fitted, monkeypatch):
     second_begins, first_has_ended = threading.Event(), threading.Event()
 
     def answer_second():
-        model.reconstruct(take(rows, slice(0, 100)))
+        model.fill(take(rows, slice(0, 100)))
 
     second = threading.Thread(target=answer_second)
 
@@ -293,7 +293,7 @@ def test_blas_threads_come_back_after_answers_that_overlap(fitted, monkeypatch):
             yield block
 
     monkeypatch.setattr(_conditional, "_blocks", overlapping)
-    model.reconstruct(take(rows, slice(0, 10)))
+    model.fill(take(rows, slice(0, 10)))
     first_has_ended.set()
     second.join(60)
 
@@ -305,4 +305,4 @@ def test_blas_threads_come_back_after_answers_that_overlap(fitted, monkeypatch):
 def test_blas_threads_come_back_after_an_error(fitted):
     model, rows = fitted
     with pytest.raises((IndexError, ValueError)):
-        model.reconstruct(Rows(rows.values[:, :2], rows.observed[:, :2]))
+        model.fill(Rows(rows.values[:, :2], rows.observed[:, :2]))

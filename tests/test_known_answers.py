@@ -88,7 +88,7 @@ def test_fillings_without_networks_are_gaussian_conditional_means(
     rows = incomplete_rows(mean, covariance)
 
     # What is decoded is W z + b; for a missing cell that is E[x | observed].
-    filled, _ = model.reconstruct(rows)
+    filled = model.fill(rows).numbers
 
     expected = conditional_means(rows, mean, covariance)
     spread = np.sqrt(np.diag(covariance))
@@ -175,11 +175,13 @@ def test_imputer_without_networks_fills_by_its_own_gaussian(one_factor_table):
     _, holed = one_factor_table
     table = 10.0 + 3.0 * holed[:500]
     imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(table)
-    weights, encoding = imputer._model.weights, imputer._encoding
+    weights, numbers = imputer._model.weights, imputer._encoding.numbers
+    scale = np.array([column.scale for column in numbers])
     loadings = weights["core.loadings"].astype(float)
     covariance = loadings @ loadings.T + np.diag(np.exp(weights["core.log_noise"]))
-    covariance *= np.outer(encoding.scale, encoding.scale)
-    mean = encoding.centre + encoding.scale * weights["core.mean"]
+    covariance *= np.outer(scale, scale)
+    centre = np.array([column.centre for column in numbers])
+    mean = centre + scale * weights["core.mean"]
 
     filled = imputer.transform(table)
     density = imputer.score_samples(table)

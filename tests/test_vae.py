@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 from vaeimpute import _numpy_ops, _vae
-from vaeimpute._columns import Column, TableSchema
+from vaeimpute._columns import Column
 from vaeimpute._encoding import Encoding, Layout, Rows
 from vaeimpute._engine import _value_and_gradient
 from vaeimpute._vae import (
@@ -39,7 +39,7 @@ def make_case(n_numeric=3, n_levels=(2, 4), hidden=(6, 5), n_rows=24, **architec
     values = np.where(rng.random(values.shape) < 0.3, np.nan, values)
     numeric = [Column(f"x{j}", "numeric", "float64") for j in range(n_numeric)]
     nominal = [Column(f"c{n}", "nominal", "str", tuple(range(n))) for n in n_levels]
-    encoding = Encoding.fit(values, TableSchema((*numeric, *nominal), is_frame=True))
+    encoding = Encoding.fit(values, (*numeric, *nominal))
     layout = encoding.layout()
     sizes = Architecture(
         n_numeric,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
 from vaeimpute import _numpy_ops
-from vaeimpute._encoding import Layout, Rows
+from vaeimpute._encoding import Intervals, Layout, Rows
+from vaeimpute._likelihoods import log_interval_probability
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import (
     VAE,
@@ -26,6 +28,22 @@ _BLOCK_ROWS = 64
 
 #: Draws of z per row behind a density.
 _DENSITY_DRAWS = 64
+
+
+class Filling(NamedTuple):
+    """What the model says of every cell, given the observed cells of its row.
+
+    Attributes
+    ----------
+    numbers, variance : ndarrays of shape (n_rows, n_numeric)
+        Mean and variance of the standardised scores.
+    log_levels : ndarray of shape (n_rows, n_levels)
+        Log-probabilities of the levels of all nominal columns.
+    """
+
+    numbers: np.ndarray
+    variance: np.ndarray
+    log_levels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -43,26 +61,29 @@ class FittedVAE:
     weights: dict[str, np.ndarray]
     layout: Layout
 
-    def reconstruct(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-        """Decode each row at its posterior mean given its observed cells.
-
-        Returns
-        -------
-        numbers : ndarray of shape (n_rows, n_numeric)
-        log_levels : ndarray of shape (n_rows, n_levels)
-            Log-probabilities of the levels of all nominal columns.
-        """
-        model, weights = self._model(), self._weights()
-        numbers = np.empty((len(rows.values), self.architecture.n_numeric))
-        log_levels = np.empty((len(rows.values), self.architecture.n_levels))
+    def fill(self, rows: Rows) -> Filling:
+        """Decode each row at the point that fills it best."""
+        model, weights, sizes = self._model(), self._weights(), self.architecture
+        widths = (sizes.n_numeric, sizes.n_numeric, sizes.n_levels)
+        filling = Filling(*(np.empty((len(rows.values), width)) for width in widths))
         with one_blas_thread:
             for block, padded in _blocks(rows):
-                answers = model.reconstruct(weights, self.layout, padded)
-                n_rows = block.stop - block.start
-                numbers[block], log_levels[block] = (a[:n_rows] for a in answers)
-        return numbers, log_levels
+                cells = model.cells(self.layout, padded.values, padded.observed)
+                posterior = model.encode(weights, self.layout, cells)
+                decoded = model.decode(weights, self.layout, posterior.fill)
+                variance = model.number_variance(weights, posterior)
+                log_levels = model.log_levels(self.layout, decoded)
+                answers = (decoded.numbers, variance, log_levels)
+                for whole, part in zip(filling, answers, strict=True):
+                    whole[block] = part[: block.stop - block.start]
+        return filling
 
-    def log_density(self, rows: Rows, log_noise_floor: np.ndarray) -> np.ndarray:
+    def log_density(
+        self,
+        rows: Rows,
+        log_noise_floor: np.ndarray,
+        intervals: Intervals | None = None,
+    ) -> np.ndarray:
         """Estimate log p(observed cells) of each row, in encoded units.
 
         The importance-weighted bound (Burda et al. 2016, eq. 8) over draws from
@@ -74,19 +95,25 @@ class FittedVAE:
         rows : Rows
         log_noise_floor : ndarray of shape (n_numeric,)
             Least log-variance of the decoder's noise.
+        intervals : Intervals, optional
+            Cells that count with the probability of an interval; none by default.
 
         Returns
         -------
         log_density : ndarray of shape (n_rows,)
             Nats; zero for a row with nothing observed.
         """
+        if intervals is None:
+            intervals = Intervals(np.zeros(0, int), *np.zeros((2, len(rows.values), 0)))
         weights = self._weights()
         noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)
         weights["decoder.log_noise"] = noise
         density = np.empty(len(rows.values))
         with one_blas_thread:
             for block, padded in _blocks(rows):
-                bound = self._importance_bound(weights, padded)
+                ends = (_padded(end, block) for end in intervals[1:])
+                some = Intervals(intervals.columns, *ends)
+                bound = self._importance_bound(weights, padded, some)
                 density[block] = bound[: block.stop - block.start]
         return np.where(rows.observed.any(axis=1), density, 0.0)
 
@@ -112,7 +139,7 @@ class FittedVAE:
         # The largest of log-probabilities plus Gumbel noise is a categorical draw.
         return numbers, log_levels + generator.gumbel(size=log_levels.shape)
 
-    def _importance_bound(self, weights, rows: Rows) -> np.ndarray:
+    def _importance_bound(self, weights, rows: Rows, intervals) -> np.ndarray:
         model = self._model()
         cells = model.cells(self.layout, rows.values, rows.observed)
         posterior = model.encode(weights, self.layout, cells)
@@ -121,15 +148,21 @@ class FittedVAE:
             noise = np.broadcast_to(noise, posterior.mean.shape)
             latent = draw_latent(_numpy_ops, posterior, noise)
             log_weights.append(
-                self._joint_log_density(model, weights, cells, latent)
+                self._joint_log_density(model, weights, cells, intervals, latent)
                 - latent_log_density(_numpy_ops, posterior, noise)
             )
         return logsumexp(log_weights, axis=0) - np.log(len(log_weights))
 
-    def _joint_log_density(self, model, weights, cells, latent) -> np.ndarray:
+    def _joint_log_density(self, model, weights, cells, intervals, latent):
         """Return log p(x, z) per row."""
         decoded = model.decode(weights, self.layout, latent)
         cell = model.log_likelihood(weights, self.layout, cells, decoded)
+        at = intervals.columns
+        spread = np.exp(0.5 * weights["decoder.log_noise"][at])
+        probability = log_interval_probability(
+            intervals.low, intervals.high, decoded.numbers[:, at], spread
+        )
+        cell[:, at] = np.where(cells.observed[:, at] > 0, probability, 0.0)
         constant = latent.shape[1] * np.log(2 * np.pi)
         return cell.sum(axis=1) - 0.5 * (constant + np.sum(latent**2, axis=1))
 
@@ -145,9 +178,13 @@ def _blocks(rows: Rows) -> Iterator[tuple[slice, Rows]]:
     n_rows = len(rows.values)
     for start in range(0, n_rows, _BLOCK_ROWS):
         block = slice(start, min(start + _BLOCK_ROWS, n_rows))
-        missing = _BLOCK_ROWS - (block.stop - start)
-        padded = [np.pad(array[block], [(0, missing), (0, 0)]) for array in rows]
-        yield block, Rows(padded[0].astype(np.float64), padded[1])
+        values, observed = (_padded(array, block) for array in rows)
+        yield block, Rows(values.astype(np.float64), observed)
+
+
+def _padded(array: np.ndarray, block: slice) -> np.ndarray:
+    """Return a block of rows, with zeros up to the fixed size."""
+    return np.pad(array[block], [(0, _BLOCK_ROWS - (block.stop - block.start)), (0, 0)])
 
 
 def _density_noise(n_latent: int) -> np.ndarray:

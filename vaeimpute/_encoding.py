@@ -1,22 +1,35 @@
 """From table values to the model's encoded rows, and back.
 
-A table arrives as one float matrix (`_columns`): numbers and level codes, NaN
-where missing. Encoded rows hold numeric columns first, standardised, then the
-codes of nominal ones; columns without any observed cell stay outside.
+A table arrives as one float matrix (`_tables`): numbers and level codes, NaN
+where missing. Encoded rows hold numeric columns first, as standardised scores
+of their likelihood, then the codes of nominal ones. Outside stay free text,
+columns without any observed cell and exact copies of other columns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
 
-from vaeimpute._columns import TableSchema
+from vaeimpute._columns import Column
+from vaeimpute._copies import Copies
+from vaeimpute._likelihoods import (
+    NOMINAL_LIKELIHOODS,
+    NUMERIC_LIKELIHOODS,
+    Normal,
+    NumericLikelihood,
+    Ordinal,
+    choose_likelihood,
+)
 
-#: Pieces of the piecewise-linear encoding of numbers.
-N_BINS = 16
+#: Pieces of the piecewise-linear encoding of a number, in narrow tables and in
+#: those with more numeric columns than that (docs/experiments.md, trial 17).
+BINS_IF_NARROW, BINS_IF_WIDE = 32, 16
+_NARROW = 16
 
 #: Levels of a nominal column that the linear core tells apart: the commonest,
 #: seen in at least so many rows. The rest share one score; all can be drawn.
@@ -25,7 +38,7 @@ _CORE_LEVEL_ROWS = 3
 
 #: Deviations beyond so many standard deviations count as so many, and a spread
 #: below the least scale, whose inverse overflows, counts as none.
-_MAX_DEVIATION = 1e6
+_DEVIATIONS = (-1e6, 1e6)
 _MIN_SCALE = np.finfo(float).tiny
 
 #: Share given to a level that was declared but never seen.
@@ -38,7 +51,7 @@ class Rows(NamedTuple):
     Attributes
     ----------
     values : float32 ndarray of shape (n_rows, n_columns)
-        Standardised numbers and level codes; zero where not observed.
+        Standardised scores and level codes; zero where not observed.
     observed : bool ndarray of shape (n_rows, n_columns)
     """
 
@@ -73,6 +86,93 @@ class Layout(NamedTuple):
     score_membership: Any
 
 
+class Intervals(NamedTuple):
+    """Cells of discrete numbers as the intervals of scores that they stand for.
+
+    Attributes
+    ----------
+    columns : int ndarray of shape (n_discrete,)
+        Their places among the numeric columns.
+    low, high : ndarrays of shape (n_rows, n_discrete)
+        Standardised scores; anything where not observed.
+    """
+
+    columns: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One numeric column.
+
+    Attributes
+    ----------
+    likelihood : NumericLikelihood
+    centre, scale : float
+        Mean and standard deviation of the observed scores.
+    resolution : float
+        Smallest gap between two observed scores, in units of `scale`.
+    edges : ndarray of shape (n_bins + 1,)
+        Quantiles of the standardised scores, strictly increasing.
+    """
+
+    likelihood: NumericLikelihood
+    centre: float
+    scale: float
+    resolution: float
+    edges: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, known: np.ndarray, likelihood: NumericLikelihood, n_bins: int
+    ) -> Numbers:
+        """Learn from the observed values."""
+        scores = likelihood.scores(known)
+        size = np.max(np.abs(scores)) or 1.0
+        centre, scale = np.mean(scores / size) * size, np.std(scores / size) * size
+        # Equal numbers have a rounding-error spread around their rounded mean.
+        if scale <= max(1e-12 * size, _MIN_SCALE):
+            centre, scale = scores[0], size if size > _MIN_SCALE else 1.0
+        standard = scores / scale - centre / scale
+        gaps = np.diff(np.unique(standard))
+        resolution = np.min(gaps) if len(gaps) else 1.0
+        edges = np.quantile(standard, np.linspace(0, 1, n_bins + 1))
+        edges = edges + 1e-4 * np.arange(n_bins + 1)
+        return cls(likelihood, float(centre), float(scale), float(resolution), edges)
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        """Return standardised scores."""
+        return np.clip(self._standard(self.likelihood.scores(values)), *_DEVIATIONS)
+
+    def mean(self, standard: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Return best guesses from mean and variance of standardised scores."""
+        spread = np.sqrt(variance) * self.scale
+        return self.likelihood.mean(self._scores(standard), spread)
+
+    def draw(self, standard: np.ndarray) -> np.ndarray:
+        """Return the values that have these standardised scores."""
+        return self.likelihood.draw(self._scores(standard))
+
+    def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the standardised scores between which discrete values lie."""
+        low, high = self.likelihood.interval(values)
+        return self._standard(low), self._standard(high)
+
+    def log_slope(self, values: np.ndarray) -> np.ndarray:
+        """Return log |d standardised score / d value| of continuous values."""
+        return self.likelihood.log_slope(values) - np.log(self.scale)
+
+    def _standard(self, scores):
+        # Divided before subtracting: 1e300 - (-1e300) would overflow.
+        with np.errstate(over="ignore"):
+            return scores / self.scale - self.centre / self.scale
+
+    def _scores(self, standard):
+        with np.errstate(over="ignore"):  # infinity, where a column spans all doubles
+            return standard * self.scale + self.centre
+
+
 @dataclass(frozen=True)
 class Levels:
     """Levels of one nominal column.
@@ -89,7 +189,29 @@ class Levels:
     share: np.ndarray
     contrast: np.ndarray
 
-    def known(self, codes: np.ndarray) -> np.ndarray:
+    @classmethod
+    def fit(cls, codes: np.ndarray, n_levels: int) -> Levels:
+        """Learn shares and correspondence-analysis scores from observed codes.
+
+        With shares pi and an orthonormal basis Q of the complement of sqrt(pi), a
+        cell of level k scores ``Q' e_k / sqrt(pi_k)``; conversely scores s predict
+        the probabilities ``pi (1 + Q s / sqrt(pi))``: one matrix serves both ways.
+        """
+        counts = np.bincount(codes.astype(int), minlength=n_levels)
+        group = _core_groups(counts)
+        scored = group >= 0
+        contrast = np.zeros((n_levels, 0))
+        if np.any(scored):
+            root = np.sqrt(np.bincount(group[scored], weights=counts[scored]))
+            root /= np.linalg.norm(root)
+            basis, _ = np.linalg.qr(np.column_stack([root, np.eye(len(root))[:, 1:]]))
+            contrast = np.zeros((n_levels, len(root) - 1))
+            contrast[scored] = (basis[:, 1:] / root[:, None])[group[scored]]
+        if not contrast.shape[1]:  # one level: no score, but the core needs a value
+            contrast = np.zeros((n_levels, 1))
+        return cls(counts / len(codes), contrast)
+
+    def encode(self, codes: np.ndarray) -> np.ndarray:
         """Return codes with NaN for levels that were declared but never seen."""
         known = codes.copy()
         present = ~np.isnan(codes)
@@ -109,58 +231,76 @@ class Encoding:
     n_columns : int
         Columns of the table, empty ones included.
     numeric, nominal : int ndarrays
-        Positions of the encoded columns of either kind in the table.
-    centre, scale : ndarrays of shape (n_numeric,)
-        Mean and standard deviation of the observed cells.
-    resolution : ndarray of shape (n_numeric,)
-        Smallest gap between two observed numbers, in units of `scale`.
-    edges : ndarray of shape (n_numeric, N_BINS + 1)
-        Quantiles of the standardised numbers, strictly increasing.
+        Positions of the encoded columns of either kind in the table; ordered
+        categories count as numeric where their likelihood is ordinal.
+    numbers : tuple of Numbers
+        One per numeric column.
     levels : tuple of Levels
         One per nominal column.
+    copies : Copies
+        Columns that are computed from another one.
     """
 
     labels: tuple[str, ...]
     n_columns: int
     numeric: np.ndarray
     nominal: np.ndarray
-    centre: np.ndarray
-    scale: np.ndarray
-    resolution: np.ndarray
-    edges: np.ndarray
+    numbers: tuple[Numbers, ...]
     levels: tuple[Levels, ...]
+    copies: Copies
 
     @classmethod
-    def fit(cls, values: np.ndarray, schema: TableSchema) -> Encoding:
+    def fit(
+        cls,
+        values: np.ndarray,
+        columns: Sequence[Column],
+        likelihoods: Mapping[int, str] | None = None,
+    ) -> Encoding:
         """Learn the encoding of a table's observed cells.
 
         Parameters
         ----------
         values : ndarray of shape (n_rows, n_columns)
-            As ``schema.read`` gives them.
-        schema : TableSchema
+            Numbers and level codes, NaN where missing.
+        columns : sequence of Column
+            What each column of the table is.
+        likelihoods : mapping of int to str, optional
+            Names of likelihoods by position; others follow kind and values.
+
+        Raises
+        ------
+        ValueError
+            If a column has values, or a kind, that its likelihood rules out.
         """
-        seen = ~np.all(np.isnan(values), axis=0)
-        nominal = np.array([column.kind == "nominal" for column in schema.columns])
-        numeric_at = np.flatnonzero(seen & ~nominal)
-        nominal_at = np.flatnonzero(seen & nominal)
-        numbers = [_fit_numbers(_known(values[:, j])) for j in numeric_at]
-        centre, scale, resolution, edges = _columns_of(numbers)
-        levels = tuple(
-            _fit_levels(_known(values[:, j]), len(schema.columns[j].levels))
-            for j in nominal_at
-        )
-        encoded = [*numeric_at, *nominal_at]
+        given = dict(likelihoods or {})
+        nominal = [_is_nominal(x, given.get(j)) for j, x in enumerate(columns)]
+        inside = ~np.all(np.isnan(values), axis=0)
+        inside &= [column.kind != "text" for column in columns]
+        comparable = inside & [column.kind == "numeric" for column in columns]
+        comparable[list(given)] = False  # a likelihood that is named is to be used
+        copies = Copies.find(values, np.flatnonzero(comparable))
+        inside[copies.column] = False
+        values = copies.complete(values)
+        numeric_at = np.flatnonzero(inside & np.logical_not(nominal))
+        nominal_at = np.flatnonzero(inside & nominal)
         return cls(
-            tuple(schema.columns[j].label for j in encoded),
+            tuple(columns[j].label for j in (*numeric_at, *nominal_at)),
             values.shape[1],
             numeric_at,
             nominal_at,
-            centre,
-            scale,
-            resolution,
-            edges,
-            levels,
+            tuple(
+                Numbers.fit(
+                    _known(values[:, j]),
+                    _fit_likelihood(_known(values[:, j]), columns[j], given.get(j)),
+                    _number_of_bins(len(numeric_at)),
+                )
+                for j in numeric_at
+            ),
+            tuple(
+                Levels.fit(_known(values[:, j]), len(columns[j].levels))
+                for j in nominal_at
+            ),
+            copies,
         )
 
     @property
@@ -169,39 +309,92 @@ class Encoding:
         return np.concatenate([self.numeric, self.nominal]).astype(int)
 
     def encode(self, values: np.ndarray) -> Rows:
-        """Return encoded rows of values as ``schema.read`` gives them."""
+        """Return encoded rows of table values."""
+        values = self.copies.complete(values)
         encoded = np.empty((len(values), len(self.encoded)), np.float32)
         observed = np.empty(encoded.shape, bool)
-        for k, j in enumerate(self.encoded):
-            column = values[:, j]
-            if k < len(self.numeric):
-                column = self._standardise(column, k)
-            else:
-                column = self.levels[k - len(self.numeric)].known(column)
+        kinds = (*self.numbers, *self.levels)
+        for k, (j, kind) in enumerate(zip(self.encoded, kinds, strict=True)):
+            column = kind.encode(values[:, j])
             observed[:, k] = ~np.isnan(column)
             encoded[:, k] = np.where(observed[:, k], column, 0.0)
         return Rows(encoded, observed)
 
-    def decode(self, numbers: np.ndarray, log_levels: np.ndarray) -> np.ndarray:
-        """Return table values: numbers in their units, the likeliest level's code.
+    def fill(self, values, numbers, variance, log_levels) -> np.ndarray:
+        """Return table values in which every missing cell has its best guess.
 
         Parameters
         ----------
-        numbers : ndarray of shape (n_rows, n_numeric)
+        values : ndarray of shape (n_rows, n_columns)
+            Table values, NaN where missing.
+        numbers, variance : ndarrays of shape (n_rows, n_numeric)
+            Mean and variance of the standardised scores.
         log_levels : ndarray of shape (n_rows, n_levels)
             Log-probabilities, the levels of all nominal columns side by side.
 
         Returns
         -------
         values : ndarray of shape (n_rows, n_columns)
-            Zero in columns that had no observed cell.
+            Conditional means and likeliest codes; zero in columns that had no
+            observed cell.
         """
-        values = np.zeros((len(numbers), self.n_columns))
-        with np.errstate(over="ignore"):  # infinity, where a column spans all doubles
-            values[:, self.numeric] = numbers * self.scale + self.centre
-        for j, block in zip(self.nominal, self.level_blocks(), strict=True):
-            values[:, j] = np.argmax(log_levels[:, block], axis=1)
+        guesses = self._likeliest_codes(log_levels)
+        for k, (j, column) in enumerate(self._numeric_columns()):
+            guesses[:, j] = column.mean(numbers[:, k], variance[:, k])
+        known = self.copies.complete(values)
+        filled = np.where(np.isnan(known), guesses, known)
+        self.copies.derive(filled)
+        return filled
+
+    def decode_draws(self, numbers, log_levels) -> np.ndarray:
+        """Return the table values of drawn scores and perturbed log-probabilities."""
+        values = self._likeliest_codes(log_levels)
+        for k, (j, column) in enumerate(self._numeric_columns()):
+            values[:, j] = column.draw(numbers[:, k])
+        self.copies.derive(values)
         return values
+
+    def intervals(self, values: np.ndarray) -> Intervals:
+        """Return the intervals that the cells of discrete numbers stand for."""
+        values = self.copies.complete(values)
+        numeric = list(enumerate(self._numeric_columns()))
+        discrete = [(k, j, x) for k, (j, x) in numeric if x.likelihood.is_discrete]
+        low, high = np.zeros((2, len(values), len(discrete)))
+        for i, (_, j, column) in enumerate(discrete):
+            low[:, i], high[:, i] = column.interval(values[:, j])
+        return Intervals(np.array([k for k, _, _ in discrete], int), low, high)
+
+    def log_noise_floor(self) -> np.ndarray:
+        """Return the least log-variance of noise under which cells are scored.
+
+        At it, a Gaussian's density times the column's resolution is at most one;
+        discrete cells, which count with probabilities, need none. (n_numeric,)
+        """
+        discrete = np.array([x.likelihood.is_discrete for x in self.numbers], bool)
+        resolution = np.array([column.resolution for column in self.numbers])
+        floor = 2 * np.log(resolution / np.sqrt(2 * np.pi))
+        return np.where(discrete, -np.inf, floor)
+
+    def log_jacobian(self, values: np.ndarray) -> np.ndarray:
+        """Return log |d encoded / d value|, summed over the observed cells of rows.
+
+        Discrete cells have none: what counts there is a probability.
+        """
+        values = self.copies.complete(values)
+        total = np.zeros(len(values))
+        for j, column in self._numeric_columns():
+            if not column.likelihood.is_discrete:
+                observed = ~np.isnan(values[:, j])
+                total[observed] += column.log_slope(values[observed, j])
+        return total
+
+    def likelihood_names(self) -> dict[int, str]:
+        """Return the name of each column's likelihood by its position."""
+        names = {int(j): x.likelihood.name for j, x in self._numeric_columns()}
+        for j, levels in zip(self.nominal, self.levels, strict=True):
+            names[int(j)] = "bernoulli" if len(levels.share) == 2 else "categorical"
+        names |= dict.fromkeys(self.copies.column.tolist(), "copy")
+        return dict(sorted(names.items()))
 
     def layout(self) -> Layout:
         """Return the columns as the arrays that the model reads."""
@@ -214,9 +407,10 @@ class Encoding:
             np.arange(len(contrasts)), [c.shape[1] for c in contrasts]
         )
         nominal = np.arange(len(shares))
+        edges = np.array([column.edges for column in self.numbers], np.float32)
         contrast = block_diag(*contrasts) if contrasts else np.zeros((0, 0))
         return Layout(
-            edges=self.edges.astype(np.float32),
+            edges=edges.reshape(-1, _number_of_bins(len(self.numbers)) + 1),
             log_share=np.log(np.maximum(share, _UNSEEN_SHARE)).astype(np.float32),
             contrast=contrast.astype(np.float32),
             level_column=column.astype(np.int32),
@@ -233,60 +427,53 @@ class Encoding:
         """Return where each nominal column's scores lie among all scores."""
         return _blocks([levels.contrast.shape[1] for levels in self.levels])
 
-    def _standardise(self, column: np.ndarray, k: int) -> np.ndarray:
-        # Divided before subtracting: 1e300 - (-1e300) would overflow.
-        with np.errstate(over="ignore"):
-            standard = column / self.scale[k] - self.centre[k] / self.scale[k]
-        return np.clip(standard, -_MAX_DEVIATION, _MAX_DEVIATION)
+    def _likeliest_codes(self, log_levels: np.ndarray) -> np.ndarray:
+        """Return table values that are zero but for the codes of nominal columns."""
+        values = np.zeros((len(log_levels), self.n_columns))
+        for j, block in zip(self.nominal, self.level_blocks(), strict=True):
+            values[:, j] = np.argmax(log_levels[:, block], axis=1)
+        return values
+
+    def _numeric_columns(self):
+        """Yield position in the table and `Numbers` of each numeric column."""
+        return zip(self.numeric, self.numbers, strict=True)
 
 
 def _known(column: np.ndarray) -> np.ndarray:
     return column[~np.isnan(column)]
 
 
-def _fit_numbers(known: np.ndarray) -> tuple:
-    """Return centre, scale, resolution and edges of one numeric column."""
-    size = np.max(np.abs(known)) or 1.0
-    centre, scale = np.mean(known / size) * size, np.std(known / size) * size
-    # Equal numbers have a rounding-error spread around their rounded mean.
-    if scale <= max(1e-12 * size, _MIN_SCALE):
-        centre, scale = known[0], size if size > _MIN_SCALE else 1.0
-    standard = np.unique(known / scale - centre / scale)
-    gaps = np.diff(standard)
-    resolution = np.min(gaps) if len(gaps) else 1.0
-    quantiles = np.linspace(0, 1, N_BINS + 1)
-    edges = np.quantile(known / scale - centre / scale, quantiles)
-    return centre, scale, resolution, edges + 1e-4 * np.arange(N_BINS + 1)
+def _is_nominal(column: Column, likelihood: str | None) -> bool:
+    """Return whether the model takes a column's levels as unordered."""
+    is_nominal = column.kind == "nominal"
+    known = NOMINAL_LIKELIHOODS if is_nominal else NUMERIC_LIKELIHOODS
+    if likelihood is not None and likelihood not in known:
+        raise ValueError(
+            f"likelihoods: got {likelihood!r} for {column.label}, expected one of "
+            f"{sorted(known)} for a {column.kind} column."
+        )
+    if likelihood is None and column.ordered and len(column.levels) > 2:
+        return False
+    return is_nominal and likelihood != Ordinal.name
 
 
-def _columns_of(numbers: list[tuple]) -> tuple[np.ndarray, ...]:
-    """Turn one tuple per column into one array per quantity."""
-    if not numbers:
-        empty = np.zeros(0)
-        return empty, empty, empty, np.zeros((0, N_BINS + 1))
-    return tuple(np.array(quantity) for quantity in zip(*numbers, strict=True))
+def _fit_likelihood(known: np.ndarray, column: Column, name: str | None):
+    """Fit the likelihood that was asked for, or that kind and values suggest."""
+    if column.kind == "nominal":
+        return Ordinal.fit(known, len(column.levels))
+    if name is None:
+        return Normal() if column.unit else choose_likelihood(known)
+    try:
+        return NUMERIC_LIKELIHOODS[name].fit(known)
+    except ValueError as error:
+        raise ValueError(
+            f"{column.label}: likelihoods names {name!r}, but got {error}."
+        ) from None
 
 
-def _fit_levels(codes: np.ndarray, n_levels: int) -> Levels:
-    """Return shares and correspondence-analysis scores of one nominal column.
-
-    With shares pi and an orthonormal basis Q of the complement of sqrt(pi), a
-    cell of level k scores ``Q' e_k / sqrt(pi_k)``; conversely scores s predict
-    the probabilities ``pi (1 + Q s / sqrt(pi))``: one matrix serves both ways.
-    """
-    counts = np.bincount(codes.astype(int), minlength=n_levels)
-    group = _core_groups(counts)
-    scored = group >= 0
-    contrast = np.zeros((n_levels, 0))
-    if np.any(scored):
-        root = np.sqrt(np.bincount(group[scored], weights=counts[scored]))
-        root /= np.linalg.norm(root)
-        basis, _ = np.linalg.qr(np.column_stack([root, np.eye(len(root))[:, 1:]]))
-        contrast = np.zeros((n_levels, len(root) - 1))
-        contrast[scored] = (basis[:, 1:] / root[:, None])[group[scored]]
-    if not contrast.shape[1]:  # one level: no score, but the core needs a value
-        contrast = np.zeros((n_levels, 1))
-    return Levels(counts / len(codes), contrast)
+def _number_of_bins(n_numeric: int) -> int:
+    # Not a number for each width: every one makes another program.
+    return BINS_IF_NARROW if n_numeric <= _NARROW else BINS_IF_WIDE
 
 
 def _core_groups(counts: np.ndarray) -> np.ndarray:

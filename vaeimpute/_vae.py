@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vaeimpute._encoding import Layout, Rows
+from vaeimpute._encoding import BINS_IF_NARROW, Layout, Rows
 from vaeimpute._likelihoods import (
     gaussian_log_density,
     level_log_probabilities,
@@ -66,7 +66,7 @@ class Architecture:
     n_latent: int
     hidden_layer_sizes: tuple[int, ...]
     activation: str = "silu"
-    n_bins: int = 16
+    n_bins: int = BINS_IF_NARROW
 
     @property
     def has_numeric(self) -> bool:
@@ -245,6 +245,18 @@ class VAE:
         posterior = self.encode(weights, layout, cells)
         decoded = self.decode(weights, layout, posterior.fill)
         return decoded.numbers, self.log_levels(layout, decoded)
+
+    def number_variance(self, weights, posterior: Posterior):
+        """Return the variance of every number given the shown cells.
+
+        The latent's spread goes through the core alone, ``W D root``: what the
+        decoder's network bends is left out.
+        """
+        ops, n_numeric = self.ops, self.architecture.n_numeric
+        scaled = ops.exp(posterior.log_scale)[:, :, None] * posterior.root
+        loadings = weights["core.loadings"][:n_numeric]
+        latent = ops.sum(ops.square(ops.matmul(loadings[None], scaled)), 2)
+        return latent + ops.exp(weights["decoder.log_noise"])
 
     def log_likelihood(self, weights, layout: Layout, cells: Cells, decoded: Decoded):
         """Return log p(x_j | z) per cell, (n_rows, n_columns); 0 where unobserved."""
