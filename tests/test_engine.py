@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from vaeimpute import _engine, _numpy_ops
-from vaeimpute._columns import Column, TableSchema
+from vaeimpute._columns import Column
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._encoding import Encoding, Layout, Rows
 from vaeimpute._engine import Engine, Steps, TrainingState
@@ -46,7 +46,7 @@ def make_table(n_numeric=5, n_levels=(2, 3), n_rows=40, seed=0):
     values[rng.random(values.shape) < 0.2] = np.nan
     numeric = [Column(f"x{j}", "numeric", "float64") for j in range(n_numeric)]
     nominal = [Column(f"c{n}", "nominal", "str", tuple(range(n))) for n in n_levels]
-    encoding = Encoding.fit(values, TableSchema((*numeric, *nominal), is_frame=True))
+    encoding = Encoding.fit(values, (*numeric, *nominal))
     return encoding.encode(values), encoding
 
 
@@ -446,10 +446,10 @@ def test_callback_may_fit_and_answer_in_the_middle_of_a_fit():
     rows, encoding = make_table()
     inner = []
 
-    def on_check(epoch, n_epochs, loss, score):
+    def on_check(check):
         trained = train(*make_table(seed=1), SETTINGS, seed=3)
         model = FittedVAE(trained.architecture, trained.weights, encoding.layout())
-        inner.append(model.reconstruct(rows)[0])
+        inner.append(model.fill(rows).numbers)
 
     with ThreadPoolExecutor(1) as pool:  # so that a deadlock ends in a failure
         outer = pool.submit(train, rows, encoding, SETTINGS, 0, on_check).result(300)

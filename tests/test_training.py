@@ -8,7 +8,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from vaeimpute import _training
-from vaeimpute._columns import Column, TableSchema
+from vaeimpute._columns import Column
 from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._engine import Engine
 from vaeimpute._factor_analysis import fit_factor_analysis
@@ -27,7 +27,7 @@ def encode(values, n_levels=()):
     n_numeric = values.shape[1] - len(n_levels)
     numeric = [Column(f"x{j}", "numeric", "float64") for j in range(n_numeric)]
     nominal = [Column(f"c{n}", "nominal", "str", tuple(range(n))) for n in n_levels]
-    encoding = Encoding.fit(values, TableSchema((*numeric, *nominal), is_frame=True))
+    encoding = Encoding.fit(values, (*numeric, *nominal))
     return encoding.encode(values), encoding
 
 
@@ -370,14 +370,41 @@ def test_checks_judge_the_averaged_weights(table, monkeypatch):
 def test_checks_report_progress(table):
     seen = []
     settings = replace(SETTINGS, max_iter=120, n_iter_no_change=100)
-    trained = train(*table, settings, 0, lambda *report: seen.append(report))
+    trained = train(*table, settings, 0, seen.append)
 
     assert len(seen) >= 2
-    epochs, most, losses, scores = zip(*seen, strict=True)
-    assert list(epochs) == sorted(set(epochs))
-    assert set(most) == {120}
-    assert list(losses) == [trained.loss_curve[epoch - 1] for epoch in epochs]
-    assert list(scores) == trained.validation_scores[1:]
+    epochs = [check.epoch for check in seen]
+    assert epochs == sorted(set(epochs))
+    losses = [trained.loss_curve[epoch - 1] for epoch in epochs]
+    assert [check.loss for check in seen] == losses
+    scores = [check.score for check in seen if check.score is not None]
+    assert scores == trained.validation_scores[1:]
+
+
+def test_last_report_holds_the_outcome(table):
+    seen = []
+    settings = replace(SETTINGS, max_iter=120, early_stopping=False)
+    trained = train(*table, settings, 0, seen.append)
+
+    assert seen[-1].epoch == seen[-1].n_epochs == len(trained.loss_curve) == 120
+    assert seen[-1].score is None
+    for name, weight in seen[-1].trained().weights.items():
+        np.testing.assert_array_equal(weight, trained.weights[name])
+
+
+def test_a_check_may_ask_for_the_end(table):
+    settings = replace(SETTINGS, max_iter=400, n_iter_no_change=100)
+    seen = []
+
+    def stop_at_once(check):
+        seen.append(check)
+        return True
+
+    trained = train(*table, settings, 0, stop_at_once)
+
+    steady = [check for check in seen if check.score is not None]
+    assert len(steady) == 1
+    assert len(trained.loss_curve) < 400
 
 
 def test_what_a_check_raises_ends_the_training(table):

@@ -111,12 +111,36 @@ class Trained:
     validation_scores: list[float]
 
 
+@dataclass(frozen=True)
+class Check:
+    """How training stands when held-out cells have been looked at.
+
+    Attributes
+    ----------
+    epoch, n_epochs : int
+        Epochs trained and planned; fewer are planned once training has stopped
+        early.
+    loss : float
+        Of the last epoch, in nats per column.
+    score : float or None
+        Explained share of the held-out cells; None where none was measured.
+    trained : callable
+        Returns what training would give if it ended here.
+    """
+
+    epoch: int
+    n_epochs: int
+    loss: float
+    score: float | None
+    trained: Callable[[], Trained]
+
+
 def train(
     rows: Rows,
     encoding: Encoding,
     settings: Settings,
     seed: int,
-    on_check: Callable[[int, int, float, float | None], None] | None = None,
+    on_check: Callable[[Check], bool | None] | None = None,
 ) -> Trained:
     """Fit core and networks to encoded rows.
 
@@ -127,8 +151,8 @@ def train(
     settings : Settings
     seed : int
     on_check : callable, optional
-        Called with epoch, epochs at most, loss and validation score after every
-        check; whatever it raises ends the training.
+        Called after every 100 steps or so. If it returns true, no further epochs
+        are tried, only the last ones on all cells; what it raises ends the training.
 
     Warns
     -----
@@ -259,7 +283,7 @@ def _architecture(encoding: Encoding, n_latent: int, hidden, activation="silu"):
         n_latent=n_latent,
         hidden_layer_sizes=hidden,
         activation=activation,
-        n_bins=encoding.edges.shape[1] - 1,
+        n_bins=layout.edges.shape[1] - 1,
     )
 
 
@@ -301,6 +325,7 @@ class _Run:
         self._layout = self._engine.place(encoding.layout())
         self._n_steps = math.ceil(len(rows.values) / settings.batch_size)
         self._loss_curve, self._scores = [], []
+        self._n_epochs, self._is_stopped = settings.max_iter, False
 
     def train(self) -> Trained:
         """Run the steady phase, then anneal, or keep the core if it is better."""
@@ -326,33 +351,26 @@ class _Run:
             share = _ANNEAL_SHARE / (1 - _ANNEAL_SHARE)
             left = settings.max_iter - len(self._loss_curve)
             anneal = min(math.ceil(share * best_epoch), left)
-        state = self._anneal(best, max(1, anneal))
-        return Trained(
-            self._architecture,
-            self._engine.weights(state.average),
-            self._loss_curve,
-            self._scores,
-        )
+        return self._outcome(self._anneal(best, max(1, anneal)))
 
     def _steady_phase(self, state, n_epochs) -> tuple[TrainingState, int]:
         """Train at a constant rate; return the best state and its epoch."""
         rows = self._rows if self._validation is None else self._validation.training
         rows = self._engine.place(rows)
         best, best_epoch, since = state, 0, 0
-        self._check(state)
-        per_check = max(1, round(_CHECK_STEPS / self._n_steps))
-        for epoch in range(0, n_epochs, per_check):
-            count = min(per_check, n_epochs - epoch)
+        self._score(state)
+        for epoch, count in self._between_checks(n_epochs):
             following = self._epochs(state, rows, epoch, count, self._warm_up)
             if following is None:
                 break
             state = following
-            score = self._check(state)
+            score = self._score(state)
             if score is None or score > max(self._scores[:-1]) + self._settings.tol:
                 best, best_epoch, since = state, epoch + count, 0
             else:
                 since += 1
-            if since >= self._settings.n_iter_no_change:
+            self._report(state, score)
+            if self._is_stopped or since >= self._settings.n_iter_no_change:
                 break
         return best, best_epoch
 
@@ -364,7 +382,20 @@ class _Run:
         def rate(step):
             return 0.5 * (1 + np.cos(np.pi * step / total))
 
-        return self._epochs(state, rows, 0, n_epochs, rate) or state
+        self._n_epochs = len(self._loss_curve) + n_epochs
+        for epoch, count in self._between_checks(n_epochs):
+            following = self._epochs(state, rows, epoch, count, rate)
+            if following is None:
+                break
+            state = following
+            self._report(state, None)
+        return state
+
+    def _between_checks(self, n_epochs):
+        """Yield first epoch and number of epochs until each check."""
+        per_check = max(1, round(_CHECK_STEPS / self._n_steps))
+        for epoch in range(0, n_epochs, per_check):
+            yield epoch, min(per_check, n_epochs - epoch)
 
     def _epochs(self, state, rows, first, count, rate) -> TrainingState | None:
         """Train whole epochs; None if the loss stops being a number."""
@@ -404,17 +435,33 @@ class _Run:
     def _warm_up(self, step):
         return np.minimum(1.0, (step + 1) / _WARM_UP_STEPS)
 
-    def _check(self, state) -> float | None:
-        score = None
-        if self._validation is not None:
-            shown = self._engine.place(self._validation.shown)
-            answers = self._engine.answer(state.average, self._layout, shown)
-            score = self._validation.score(*answers)
-            self._scores.append(score)
-        if self._on_check is not None and self._loss_curve:
-            epoch, epochs = len(self._loss_curve), self._settings.max_iter
-            self._on_check(epoch, epochs, self._loss_curve[-1], score)
-        return score
+    def _score(self, state) -> float | None:
+        """Return how well the held-out cells are predicted, if there are any."""
+        if self._validation is None:
+            return None
+        shown = self._engine.place(self._validation.shown)
+        answers = self._engine.answer(state.average, self._layout, shown)
+        self._scores.append(self._validation.score(*answers))
+        return self._scores[-1]
+
+    def _report(self, state, score) -> None:
+        if self._on_check is None:
+            return
+        losses = self._loss_curve
+        check = Check(
+            len(losses),
+            self._n_epochs,
+            losses[-1],
+            score,
+            lambda: self._outcome(state),
+        )
+        self._is_stopped |= bool(self._on_check(check))
+
+    def _outcome(self, state) -> Trained:
+        weights = self._engine.weights(state.average)
+        return Trained(
+            self._architecture, weights, list(self._loss_curve), list(self._scores)
+        )
 
     def _warn_not_finite(self):
         sizes = np.abs(self._rows.values[:, : self._architecture.n_numeric])
