@@ -15,8 +15,9 @@ PACKAGE = Path(vaeimpute.__file__).parent
 
 # A module imports only from the floors before its own.
 FLOORS = [
-    ["_columns", "_threads", "amputation", "metrics", "datasets"],
-    ["_encoding", "_likelihoods", "_factor_analysis", "_numpy_ops", "_persistence"],
+    ["_dtypes", "_files", "_copies", "_likelihoods", "_threads", "_progress"],
+    ["_columns", "_containers", "_factor_analysis", "_numpy_ops", "_persistence"],
+    ["_tables", "_encoding", "amputation", "metrics", "datasets"],
     ["_vae"],
     ["_engine"],
     ["_training", "_conditional"],
@@ -25,6 +26,7 @@ FLOORS = [
     ["model_selection", "inference", "diagnostics", "streaming", "archive"],
     ["report"],
     ["cli"],
+    ["__main__"],
 ]
 FLOOR_OF = {module: floor for floor, row in enumerate(FLOORS) for module in row}
 

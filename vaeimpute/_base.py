@@ -8,15 +8,16 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from vaeimpute._columns import TableSchema
 from vaeimpute._conditional import FittedVAE
+from vaeimpute._containers import container_of
 from vaeimpute._encoding import Encoding
+from vaeimpute._progress import CallbackSupportMixin
+from vaeimpute._tables import TableSchema
 from vaeimpute._training import Settings, train
 
 #: Columns named in a message, at most.
@@ -26,12 +27,11 @@ _AUTO = StrOptions({"auto"})
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 
 
-class BaseVAE(BaseEstimator):
+class BaseVAE(CallbackSupportMixin, BaseEstimator):
     """A variational autoencoder of a table with missing cells.
 
     Holds no network: a fitted estimator is a schema, an encoding and weights as
-    NumPy arrays. Subclasses store the parameters named in `Settings` and
-    `categorical_features`, `missing_values`, `verbose` and `random_state`.
+    NumPy arrays. Subclasses store the parameters named below.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -47,6 +47,9 @@ class BaseVAE(BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "discrete_features": ["array-like", None],
+        "likelihoods": [dict, None],
+        "text_features": [StrOptions({"error", "passthrough"})],
         "missing_values": [MissingValues()],
         "device": [str, None],
         "verbose": ["verbose"],
@@ -80,7 +83,7 @@ class BaseVAE(BaseEstimator):
             Nats per row; 0 for a row with nothing observed.
         """
         check_is_fitted(self)
-        return self._log_density(self._encode(self._check_table(X))[0])
+        return self._log_density(self._read(X))
 
     def score(self, X, y=None):
         """Return the mean log-likelihood per observed cell, in nats.
@@ -96,14 +99,15 @@ class BaseVAE(BaseEstimator):
             Higher is better. Tables in other units are not comparable.
         """
         check_is_fitted(self)
-        rows = self._encode(self._check_table(X))[0]
-        n_observed = rows.observed.sum()
+        values = self._read(X)
+        known = list(self._encoding.likelihood_names())
+        n_observed = np.sum(~np.isnan(values[:, known]))
         if not n_observed:
             raise ValueError(
                 "X: got no observed cell in the columns that the model knows, "
                 "expected some to score."
             )
-        return float(self._log_density(rows).sum() / n_observed)
+        return float(self._log_density(values).sum() / n_observed)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows from the model.
@@ -128,8 +132,8 @@ class BaseVAE(BaseEstimator):
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
         drawn = self._model.sample(n_samples, np.random.default_rng(seed))
         values = np.full((n_samples, self.n_features_in_), np.nan)
-        known = self._encoding.encoded
-        values[:, known] = self._encoding.decode(*drawn)[:, known]
+        known = list(self._encoding.likelihood_names())
+        values[:, known] = self._encoding.decode_draws(*drawn)[:, known]
         return self._schema.build(values)
 
     @contextmanager
@@ -149,7 +153,9 @@ class BaseVAE(BaseEstimator):
         self._schema = TableSchema.infer(
             X,
             categorical_features=self.categorical_features,
+            discrete_features=self.discrete_features,
             missing_values=self.missing_values,
+            text_features=self.text_features,
         )
         values, missing = self._schema.read(X)
         if np.all(missing):
@@ -157,28 +163,38 @@ class BaseVAE(BaseEstimator):
                 f"Every cell of X is missing: got {len(values)} rows and "
                 f"{values.shape[1]} columns without an observed cell, expected some."
             )
-        self._encoding = Encoding.fit(values, self._schema)
+        columns = self._schema.columns
+        given = self.likelihoods or {}
+        positions = self._schema.positions(given, "likelihoods")
+        by_position = dict(zip(positions, given.values(), strict=True))
+        self._encoding = Encoding.fit(values, columns, by_position)
+        names = self._encoding.likelihood_names()
+        self.likelihoods_ = {columns[j].name: name for j, name in names.items()}
         return self._encoding.encode(values), missing
 
-    def _learn_weights(self, rows):
-        """Train the model on encoded rows."""
-        trained = self._train(rows)
-        self._model = FittedVAE(
-            trained.architecture, trained.weights, self._encoding.layout()
-        )
-        self.n_iter_ = len(trained.loss_curve)
-        self.loss_curve_ = trained.loss_curve
-        self.validation_scores_ = trained.validation_scores
-
-    def _train(self, rows):
-        """Train on encoded rows, with a seed drawn from `random_state`."""
+    def _learn_weights(self, rows, progress):
+        """Train the model on encoded rows, with a seed drawn from `random_state`."""
         generator = check_random_state(self.random_state)
         seed = int(generator.randint(np.iinfo(np.int32).max))
         given = {field.name: getattr(self, field.name) for field in fields(Settings)}
         given["hidden_layer_sizes"] = self._hidden_layer_sizes()
-        on_check = _show_progress() if self.verbose else None
-        encoded = self._encoding
-        return train(rows, encoded, Settings(**given), seed, on_check)
+
+        def on_check(check):
+            return progress.check(check, lambda: self._learned(check.trained()))
+
+        trained = train(rows, self._encoding, Settings(**given), seed, on_check)
+        vars(self).update(self._learned(trained))
+
+    def _learned(self, trained):
+        """Return what training gave as the estimator's attributes."""
+        return {
+            "_model": FittedVAE(
+                trained.architecture, trained.weights, self._encoding.layout()
+            ),
+            "n_iter_": len(trained.loss_curve),
+            "loss_curve_": trained.loss_curve,
+            "validation_scores_": trained.validation_scores,
+        }
 
     def _hidden_layer_sizes(self):
         sizes = self.hidden_layer_sizes
@@ -192,7 +208,7 @@ class BaseVAE(BaseEstimator):
 
     def _check_table(self, X, reset=False):
         """Return a frame, or a 2-D array of numbers, booleans or objects."""
-        if isinstance(X, pd.DataFrame):
+        if container_of(X) != "numpy":
             return self._check_frame(X, reset)
         if np.asarray(X).dtype.kind in "US":
             X = np.asarray(X, dtype=object)  # numbers beside text stay numbers
@@ -209,36 +225,19 @@ class BaseVAE(BaseEstimator):
             )
         return validate_data(self, X, skip_check_array=True, reset=reset)
 
-    def _encode(self, X):
-        """Return encoded rows, and which cells are missing in the table."""
-        values, missing = self._schema.read(X)
-        return self._encoding.encode(values), missing
+    def _read(self, X):
+        """Return the values of a table that has the columns of `fit`."""
+        return self._schema.read(self._check_table(X))[0]
 
-    def _log_density(self, rows):
-        # A Gaussian whose density times the column's resolution is at most one.
-        resolution = self._encoding.resolution
-        floor = 2 * np.log(resolution / np.sqrt(2 * np.pi))
-        density = self._model.log_density(rows, floor)
-        known = rows.observed[:, : len(resolution)]
-        return density - known @ np.log(self._encoding.scale)
+    def _log_density(self, values):
+        """Return each row's log-density; a copy says no more than its source."""
+        encoding = self._encoding
+        rows, intervals = encoding.encode(values), encoding.intervals(values)
+        density = self._model.log_density(rows, encoding.log_noise_floor(), intervals)
+        return density + encoding.log_jacobian(values)
 
     def _name_columns(self, at):
         """Return the names of some columns for a message."""
         names = [str(self._schema.columns[j].name) for j in np.flatnonzero(at)]
         more = len(names) - _MAX_NAMED
         return names if more <= 0 else [*names[:_MAX_NAMED], f"and {more} more"]
-
-
-def _show_progress():
-    """Return a function that shows each check on Keras' progress bar."""
-    import keras
-
-    bar = keras.utils.Progbar(None, unit_name="epoch")
-    bar.stateful_metrics = {"loss", "score"}
-
-    def show(epoch, n_epochs, loss, score):
-        bar.target = n_epochs
-        scores = [] if score is None else [("score", score)]
-        bar.update(epoch, [("loss", loss), *scores])
-
-    return show

@@ -7,13 +7,13 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from vaeimpute._base import BaseVAE
-from vaeimpute._encoding import Rows
+from vaeimpute._progress import Progress
 
 
 class VAEImputer(TransformerMixin, BaseVAE):
@@ -63,12 +63,28 @@ class VAEImputer(TransformerMixin, BaseVAE):
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns that are nominal besides those whose dtype says so: names,
         positions, or one boolean per column.
+    discrete_features : None or array-like, default=None
+        Columns of a float dtype whose filled cells are to be whole numbers: names,
+        positions, or one boolean per column. Integer dtypes are always.
+    text_features : {"error", "passthrough"}, default="error"
+        What to do with columns of free text, which differs in nearly every row:
+        raise, or leave them untouched, gaps included.
+    likelihoods : dict of column to str, default=None
+        How columns are distributed, by name (or position): "normal",
+        "lognormal" (from zero up), "logitnormal" (shares of 1 or 100) or "count"
+        for numbers; "categorical" or "ordinal" for levels. Other columns get
+        what their dtype and values suggest, see `likelihoods_`.
     missing_values : number, str, np.nan, None or pd.NA, default=np.nan
         A further value that marks a missing cell. NaN, None, pd.NA and NaT
         always do.
-    min_value, max_value : float or array-like of shape (n_features,), default=None
-        Bounds of filled numbers, integers in columns of integers. None and NaN
-        are no bound.
+    min_value, max_value : float, dict or array-like, default=None
+        Bounds of filled numbers: one for all columns, one per column, or by name,
+        ``{"age": 0}``. None and NaN are no bound. A bound of dates is whatever
+        pandas reads as a date.
+    leave_missing : None, callable or boolean table, default=None
+        Missing cells to leave as they are: a table that is true there, of the
+        shape of the X that is transformed or a frame of some of its columns; or
+        a function that makes one of X.
     add_indicator : bool, default=False
         Append a column ``missingindicator_<name>`` for each column with missing
         cells at `fit`.
@@ -95,6 +111,10 @@ class VAEImputer(TransformerMixin, BaseVAE):
         Share of the held-out cells' variance and entropy that is explained, at
         the start (the linear core alone) and at each check; empty without early
         stopping.
+    likelihoods_ : dict of column to str
+        How each column is modelled: a name as in `likelihoods`, "bernoulli" for
+        two levels, or "copy" where it is computed from another column that it
+        equals up to scale and shift.
     indicator_ : MissingIndicator or None
         Fitted if `add_indicator`.
     n_features_in_ : int
@@ -138,8 +158,9 @@ class VAEImputer(TransformerMixin, BaseVAE):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseVAE._parameter_constraints,
-        "min_value": [Real, "array-like", None],
-        "max_value": [Real, "array-like", None],
+        "min_value": [Real, dict, "array-like", None],
+        "max_value": [Real, dict, "array-like", None],
+        "leave_missing": [callable, "array-like", None],
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
     }
@@ -159,9 +180,13 @@ class VAEImputer(TransformerMixin, BaseVAE):
         tol=1e-4,
         beta=1.0,
         categorical_features="from_dtype",
+        discrete_features=None,
+        text_features="error",
+        likelihoods=None,
         missing_values=np.nan,
         min_value=None,
         max_value=None,
+        leave_missing=None,
         add_indicator=False,
         keep_empty_features=False,
         device=None,
@@ -180,9 +205,13 @@ class VAEImputer(TransformerMixin, BaseVAE):
         self.tol = tol
         self.beta = beta
         self.categorical_features = categorical_features
+        self.discrete_features = discrete_features
+        self.text_features = text_features
+        self.likelihoods = likelihoods
         self.missing_values = missing_values
         self.min_value = min_value
         self.max_value = max_value
+        self.leave_missing = leave_missing
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
         self.device = device
@@ -217,13 +246,14 @@ class VAEImputer(TransformerMixin, BaseVAE):
         TypeError
             On cells that are neither text nor numbers.
         """
+        progress = Progress(self, X, y)
         with self._all_or_nothing():
             rows, missing = self._learn_columns(X)
             self._bounds()  # raises before the training, not after it
-            self._learn_weights(rows)
             empty = missing.all(axis=0)
             self._kept = np.flatnonzero(~empty | self.keep_empty_features)
             self.indicator_ = self._fit_indicator(missing)
+            self._learn_weights(rows, progress)
             if empty.any() and not self.keep_empty_features:
                 warnings.warn(
                     "Skipping features without any observed values: "
@@ -232,6 +262,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
                     UserWarning,
                     stacklevel=3,
                 )
+            progress.end()
         return self
 
     def transform(self, X):
@@ -250,8 +281,13 @@ class VAEImputer(TransformerMixin, BaseVAE):
         """
         check_is_fitted(self)
         X = self._check_table(X)
-        rows, missing = self._encode(X)
-        filled = self._schema.write(X, self._conditional_means(rows, missing), missing)
+        values, missing = self._schema.read(X)
+        chosen = missing
+        if self.leave_missing is not None:
+            chosen = missing & ~self._schema.flags(
+                self.leave_missing, X, "leave_missing"
+            )
+        filled = self._schema.write(X, self._guesses(values, chosen), chosen)
         return self._assemble(filled, missing)
 
     def get_feature_names_out(self, input_features=None):
@@ -273,22 +309,25 @@ class VAEImputer(TransformerMixin, BaseVAE):
             indicators = self.indicator_.get_feature_names_out(names)
         return np.concatenate([names[self._kept], indicators]).astype(object)
 
-    def _conditional_means(self, rows, missing):
-        """Return bounded values for every row that has a missing cell."""
-        values = np.zeros(missing.shape)
-        holed = np.flatnonzero(missing.any(axis=1))
-        some = Rows(rows.values[holed], rows.observed[holed])
-        values[holed] = self._encoding.decode(*self._model.reconstruct(some))
-        numeric = self._encoding.numeric
+    def _guesses(self, values, chosen):
+        """Return bounded guesses in every row that has a cell to fill."""
+        holed = np.flatnonzero(chosen.any(axis=1))
+        some, guesses = values[holed], np.zeros(values.shape)
+        filling = self._model.fill(self._encoding.encode(some))
+        guesses[holed] = self._encoding.fill(some, *filling)
+        columns = self._schema.columns
+        numeric = [column.kind == "numeric" for column in columns]
         low, high = self._bounds()
-        values[:, numeric] = np.clip(values[:, numeric], low[numeric], high[numeric])
-        # Nothing can be said of a nominal column without any level.
-        values[:, [column.levels == () for column in self._schema.columns]] = np.nan
-        return values
+        guesses[:, numeric] = np.clip(guesses[:, numeric], low[numeric], high[numeric])
+        # Nothing can be said of free text, nor of a column of no known level.
+        guesses[:, [x.kind == "text" or x.levels == () for x in columns]] = np.nan
+        return guesses
 
     def _bounds(self):
         """Return lower and upper bounds of each column, integers of integers."""
-        low, high = self._bound("min_value", -np.inf), self._bound("max_value", np.inf)
+        schema = self._schema
+        low = schema.bounds(self.min_value, "min_value", -np.inf)
+        high = schema.bounds(self.max_value, "max_value", np.inf)
         columns = self._schema.columns
         integer = [x.kind == "numeric" and x.is_integer for x in columns]
         tight_low = np.where(integer, np.ceil(low), low)
@@ -301,40 +340,25 @@ class VAEImputer(TransformerMixin, BaseVAE):
             )
         return tight_low, tight_high
 
-    def _bound(self, name, default):
-        """Return a bound of each column; missing ones are `default`."""
-        given, n_columns = getattr(self, name), self.n_features_in_
-        try:
-            bound = np.asarray(default if given is None else given, dtype=float)
-        except (TypeError, ValueError):
-            bound = None
-        if bound is None or bound.shape not in ((), (n_columns,)):
-            raise ValueError(
-                f"{name}: got {given!r}, expected a number or an array of one number "
-                f"per column, shape ({n_columns},)."
-            )
-        return np.where(np.isnan(bound), default, np.broadcast_to(bound, n_columns))
-
     def _fit_indicator(self, missing):
         if not self.add_indicator:
             return None
         return MissingIndicator(error_on_new=False).fit(_as_nan(missing))
 
     def _assemble(self, filled, missing):
-        """Drop empty columns, append indicators and name the columns."""
-        frame = isinstance(filled, pd.DataFrame)
-        if len(self._kept) < self.n_features_in_:
-            filled = filled.iloc[:, self._kept] if frame else filled[:, self._kept]
+        """Drop empty columns, append indicators and change the container if asked."""
+        indicators = None
         if self.indicator_ is not None:
-            indicated = self.indicator_.transform(_as_nan(missing))
-            if not frame:
-                return np.hstack([filled, indicated.astype(filled.dtype)])
-            indicated = pd.DataFrame(indicated, index=filled.index)
-            filled = pd.concat([filled, indicated], axis=1)
-        elif not frame or self._schema.is_frame:
-            return filled
-        # Labels that are not text cannot stand beside the names of indicators.
-        return filled.set_axis(self.get_feature_names_out(), axis=1)
+            indicators = self.indicator_.transform(_as_nan(missing))
+        # A frame keeps the dtypes of its columns if it is made here.
+        container = _get_output_config("transform", self)["dense"]
+        return self._schema.assemble(
+            filled,
+            self._kept,
+            self.get_feature_names_out(),
+            indicators=indicators,
+            container=None if container == "default" else container,
+        )
 
 
 def _as_nan(missing):
