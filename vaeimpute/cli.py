@@ -1,0 +1,516 @@
+"""Fill the missing fields of files from the command line.
+
+``vaeimpute impute IN -o OUT`` reads a table, lets `VAEImputer` fill it and writes it
+again with the missing fields filled and all others untouched.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import secrets
+import shutil
+import sys
+import time
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import pandas as pd
+from pandas.api import types
+
+from vaeimpute import __version__
+from vaeimpute._files import MISSING_TEXTS, ParquetTable, TextTable
+
+_FORMAT_OF_ENDING = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+# What the imputer calls its parameters in messages, and users of this program not.
+_OPTION_OF_PARAMETER = {
+    "categorical_features": "--categorical",
+    "discrete_features": "--discrete",
+    'text_features="passthrough"': "--text passthrough",
+    "min_value": "--min-value",
+    "max_value": "--max-value",
+}
+_DELIMITER_OF_FORMAT = {"csv": ",", "tsv": "\t"}
+
+_Table = TextTable | ParquetTable
+
+
+def main() -> None:
+    """Run the program ``vaeimpute``."""
+    # TensorFlow reads this when it is imported; it is the program's own process.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    commands()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vaeimpute")
+def commands() -> None:
+    """Fill the missing cells of tables with a variational autoencoder."""
+
+
+def _delimiter(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
+    delimiter = "\t" if text == r"\t" else text
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise click.BadParameter(
+            f"got {text!r}, expected one character, or \\t for tab"
+        )
+    return delimiter
+
+
+def _encoding(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError:
+        raise click.BadParameter(f"got {name!r}, expected an encoding's name") from None
+    return name
+
+
+@commands.command()
+@click.argument("source", metavar="IN")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="File to write, - for standard output. [default: -, if IN is -]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same answer.",
+)
+@click.option(
+    "--max-iter", type=click.IntRange(1), help="Passes over the rows, at most."
+)
+@click.option(
+    "--categorical",
+    multiple=True,
+    metavar="COLUMNS",
+    help="Columns whose numbers are names, comma separated.",
+)
+@click.option(
+    "--discrete",
+    multiple=True,
+    metavar="COLUMNS",
+    help="Columns of whole numbers, even as 1.0, comma separated.",
+)
+@click.option(
+    "--min-value",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Smallest number or earliest date to fill in.",
+)
+@click.option(
+    "--max-value",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Largest number or latest date to fill in.",
+)
+@click.option(
+    "--missing",
+    multiple=True,
+    metavar="TEXT",
+    help="A further text that marks a missing field.",
+)
+@click.option(
+    "--text",
+    type=click.Choice(["passthrough", "error"]),
+    default="passthrough",
+    show_default=True,
+    help="What to do with columns of free text.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "tsv", "parquet"]),
+    help="Format where no ending says it. [default: csv]",
+)
+@click.option(
+    "--delimiter",
+    callback=_delimiter,
+    help="What stands between fields. [default: , or tab]",
+)
+@click.option(
+    "--encoding",
+    callback=_encoding,
+    default="utf-8",
+    show_default=True,
+    help="Encoding of text files.",
+)
+@click.option("--overwrite", is_flag=True, help="Let OUT be the same file as IN.")
+@click.option("-v", "--verbose", is_flag=True, help="Show progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def impute(
+    source: str,
+    output: str | None,
+    file_format: str | None,
+    delimiter: str | None,
+    encoding: str,
+    missing: Sequence[str],
+    overwrite: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Fill the missing fields of the table IN and write OUT.
+
+    IN and OUT are CSV, TSV or Parquet files, by their endings; - is standard input or
+    output. Fields that are not missing are written as they were read.
+    """
+    start = time.perf_counter()
+    with _errors_in_one_line():
+        file = _File.of(source, file_format)
+        target = _target(file, output, file_format, overwrite)
+        if missing and file.format == "parquet":
+            raise click.UsageError("--missing is for CSV and TSV files")
+        texts = MISSING_TEXTS | {x.strip() for x in missing}
+        table = _read(file, delimiter, encoding, texts)
+        table, counts = _fill(table, options)
+        _write(table, target, delimiter, encoding)
+    if not quiet:
+        _say(_summary(counts, time.perf_counter() - start))
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file, or standard input or output, and the format of what it holds."""
+
+    path: str
+    format: str
+    is_compressed: bool = False
+
+    @classmethod
+    def of(cls, path: str, format_option: str | None) -> _File:
+        """Return the file with the format that its ending or the option names."""
+        stem, ending = os.path.splitext(path)
+        is_compressed = ending == ".gz"
+        if is_compressed:
+            ending = os.path.splitext(stem)[1]
+        known = _FORMAT_OF_ENDING.get(ending.lower())
+        known = known or format_option or ("csv" if path == "-" else None)
+        if known is None or (is_compressed and known == "parquet"):
+            raise click.UsageError(
+                f"{path!r}: unknown ending; known are {', '.join(_FORMAT_OF_ENDING)}, "
+                ".csv.gz, .tsv.gz. For others, name the format by --format."
+            )
+        return cls(path, known, is_compressed)
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether this is standard input or output."""
+        return self.path == "-"
+
+    def read(self) -> bytes:
+        """Return all bytes, decompressed."""
+        if self.is_standard:
+            return sys.stdin.buffer.read()
+        content = Path(self.path).read_bytes()
+        return gzip.decompress(content) if self.is_compressed else content
+
+    def write(self, content: bytes) -> None:
+        """Write all bytes, compressed if need be."""
+        if self.is_standard:
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+            return
+        if self.is_compressed:
+            content = gzip.compress(content, mtime=0)
+        path = Path(self.path)
+        if path.exists() and not path.is_file():  # a device or a pipe
+            path.write_bytes(content)
+        else:
+            _write_at_once(path.resolve(), content)  # a link stays a link
+
+
+def _write_at_once(path: Path, content: bytes) -> None:
+    """Write a file so that it is there as a whole or not at all."""
+    temporary = path.with_name(f".vaeimpute-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(content)
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _target(
+    source: _File, output: str | None, format_option: str | None, overwrite: bool
+) -> _File:
+    """Return the file to write, if all is well with it before the time to fit."""
+    if output is None and not source.is_standard:
+        raise click.UsageError("Missing option '-o': a file, or - for standard output")
+    target = _File.of("-" if output is None else output, format_option)
+    if target.is_standard:
+        if target.format == "parquet" and sys.stdout.isatty():
+            raise click.UsageError("a terminal shows no Parquet; name a file by -o")
+        return target
+    path = Path(target.path)
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(None, "the folder does not exist", str(folder))
+    if path.is_dir():
+        raise IsADirectoryError(None, "is a folder, expected a file", target.path)
+    if not path.exists() or path.is_file():
+        _check_replaceable(source, path, folder, overwrite)
+    return target
+
+
+def _check_replaceable(
+    source: _File, path: Path, folder: Path, overwrite: bool
+) -> None:
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(None, "no permission to write here", str(folder))
+    is_same = path.exists() and not source.is_standard and path.samefile(source.path)
+    if is_same and not overwrite:
+        raise click.UsageError(
+            f"{str(path)!r} is both IN and OUT: which fields were missing would be "
+            "lost. Add --overwrite if that is meant."
+        )
+
+
+def _read(
+    file: _File, delimiter: str | None, encoding: str, missing_texts: frozenset[str]
+) -> _Table:
+    """Read a table; errors begin with the file's name."""
+    try:
+        content = file.read()
+        if file.format == "parquet":
+            return ParquetTable.parse(content)
+        text = _decoded(content, encoding)
+        known = delimiter or _DELIMITER_OF_FORMAT[file.format]
+        table = TextTable.parse(text, known, missing_texts)
+        if delimiter is None:
+            _check_delimiter(table.names)
+    except (ValueError, EOFError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.filename:
+            raise  # it names the file
+        label = "standard input" if file.is_standard else repr(file.path)
+        raise click.ClickException(f"{label}: {_in_one_line(error)}") from error
+    return table
+
+
+def _decoded(content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = 1 + content.count(b"\n", 0, error.start)
+        raise ValueError(
+            f"line {line}: the text is not {encoding}; name its encoding, such as "
+            "--encoding latin-1"
+        ) from None
+
+
+def _check_delimiter(names: Sequence[str]) -> None:
+    found = [x for x in ",;\t|" if len(names) == 1 and x in names[0]]
+    if found:
+        raise ValueError(
+            f"the only column is {names[0]!r}; if {found[0]!r} stands between columns, "
+            f"add --delimiter {found[0]!r}"
+        )
+
+
+def _write(table: _Table, target: _File, delimiter: str | None, encoding: str) -> None:
+    if target.format == "parquet":
+        target.write(table.to_parquet())
+        return
+    known = delimiter or _DELIMITER_OF_FORMAT[target.format]
+    target.write(table.to_text(known).encode(encoding))
+
+
+def _fill(table: _Table, options: dict[str, Any]) -> tuple[_Table, pd.Series]:
+    """Return the table with cells filled, and how many of each column were."""
+    categorical = _columns(options["categorical"], table, "--categorical")
+    table = table.with_words(categorical)
+    frame = table.frame()
+    some = frame.loc[:, frame.notna().any()]
+    parameters = _parameters(options, categorical, table, some)
+    missing = some.isna()
+    _warn_of_columns(table, frame.columns.difference(some.columns, sort=False))
+    if not missing.any(axis=None):
+        return table, missing.sum()
+    filled = _fill_frame(some, parameters)
+    counts = (missing & filled.notna()).sum()
+    for name in some.columns[missing.sum() > counts]:
+        _say(f"Warning: column {name!r} holds free text; what is missing stays so.")
+    return table.filled(filled.loc[:, counts > 0]), counts
+
+
+def _fill_frame(frame: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:
+    from vaeimpute._imputer import VAEImputer
+
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        redirect_stdout(sys.stderr),  # progress
+        _no_chatter(parameters["verbose"]),
+    ):
+        warnings.simplefilter("default")
+        filled = VAEImputer(**parameters).fit_transform(frame)
+    for message in {
+        _in_one_line(x.message): None
+        for x in caught
+        if not issubclass(x.category, (DeprecationWarning, FutureWarning))
+    }:
+        _say(f"Warning: {message}")
+    return filled
+
+
+@contextmanager
+def _no_chatter(verbose: bool) -> Iterator[None]:
+    """Drop what TensorFlow's C++ code says to standard error, past `sys.stderr`."""
+    if verbose or sys.stderr is None:
+        yield
+        return
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _warn_of_columns(table: _Table, empty: Sequence[str]) -> None:
+    if len(empty) == len(table.names):
+        raise ValueError("no column has an observed field to learn from")
+    for name in empty:
+        _say(f"Warning: column {name!r} has no observed field and stays empty.")
+    for name, word in table.odd_words.items():
+        _say(
+            f"Warning: column {name!r} is read as text because of {word!r}; if that "
+            f"marks a missing field, add --missing {word!r}."
+        )
+
+
+def _parameters(
+    options: dict[str, Any],
+    categorical: Sequence[str],
+    table: _Table,
+    frame: pd.DataFrame,
+) -> dict[str, Any]:
+    """Return the parameters of the imputer."""
+    discrete = _columns(options["discrete"], table, "--discrete")
+    parameters = {
+        "categorical_features": [x for x in categorical if x in frame],
+        "discrete_features": [x for x in discrete if x in frame],
+        "min_value": _bounds(options["min_value"], "--min-value", table, frame),
+        "max_value": _bounds(options["max_value"], "--max-value", table, frame),
+        "max_iter": options["max_iter"],
+    }
+    return {
+        "text_features": options["text"],
+        "verbose": int(options["verbose"]),
+        "random_state": options["seed"],
+        **{name: value for name, value in parameters.items() if value},
+    }
+
+
+def _columns(entries: Sequence[str], table: _Table, option: str) -> list[str]:
+    """Return the columns that an option's entries list, one or more each."""
+    parts = [[x] if x in table.names else x.split(",") for x in entries]
+    columns = [name for part in parts for name in part]
+    for name in columns:
+        _check_column(name, table, option)
+    return columns
+
+
+def _check_column(name: str, table: _Table, option: str) -> None:
+    if name not in table.names:
+        known = ", ".join(map(repr, table.names))
+        _refuse(option, f"there is no column {name!r}, only {known}")
+
+
+def _bounds(
+    entries: Sequence[str], option: str, table: _Table, frame: pd.DataFrame
+) -> dict[str, float | str]:
+    bounds = {}
+    for entry in entries:
+        name, equals, text = entry.rpartition("=")
+        if not equals:
+            _refuse(option, f"got {entry!r}, expected COLUMN=VALUE")
+        _check_column(name, table, option)
+        if name not in frame:  # an empty column, which stays empty
+            continue
+        dtype = frame[name].dtype
+        if types.is_bool_dtype(dtype) or not (
+            types.is_numeric_dtype(dtype) or _is_time(dtype)
+        ):
+            _refuse(option, f"column {name!r} holds neither numbers nor dates")
+        bounds[name] = text
+        if types.is_numeric_dtype(dtype):
+            bounds[name] = _numeric_bound(text, option, table.decimals.get(name))
+    return bounds
+
+
+def _is_time(dtype: Any) -> bool:
+    # The other kinds of pyarrow's that are read as such are numbers and booleans.
+    return dtype.kind in "mM" or isinstance(dtype, pd.ArrowDtype)
+
+
+def _numeric_bound(text: str, option: str, n_decimals: int | None) -> float:
+    """Return a bound, moved inwards to what n_decimals can say."""
+    try:
+        bound = Decimal(text)
+        if n_decimals is not None and -bound.as_tuple().exponent > n_decimals:
+            inwards = ROUND_CEILING if option == "--min-value" else ROUND_FLOOR
+            bound = bound.quantize(Decimal(1).scaleb(-n_decimals), inwards)
+    except (InvalidOperation, TypeError):  # no number, or not a finite one
+        _refuse(option, f"got {text!r}, expected a number")
+    return float(bound)
+
+
+def _refuse(option: str, message: str) -> NoReturn:
+    raise click.BadParameter(message, param_hint=f"'{option}'")
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (click.ClickException, BrokenPipeError):
+        raise
+    except OSError as error:
+        if not error.filename:
+            raise click.ClickException(_in_one_line(error)) from error
+        message = f"{error.filename!r}: {error.strerror}"
+        raise click.ClickException(message) from error
+    except (ValueError, TypeError, ImportError) as error:
+        raise click.ClickException(_in_one_line(error)) from error
+    except Exception as error:  # not foreseen, so its name says something
+        message = f"{type(error).__name__}: {_in_one_line(error)}"
+        raise click.ClickException(message) from error
+
+
+def _in_one_line(message: object) -> str:
+    text = " ".join(str(message).split())
+    for parameter, option in _OPTION_OF_PARAMETER.items():
+        text = text.replace(parameter, option)
+    return text
+
+
+def _summary(counts: pd.Series, seconds: float) -> str:
+    n_fields, n_columns = counts.sum(), (counts > 0).sum()
+    if n_fields == 0:
+        return "Nothing was filled: OUT says what IN says."
+    fields = "1 field" if n_fields == 1 else f"{n_fields:,} fields"
+    columns = "1 column" if n_columns == 1 else f"{n_columns} columns"
+    return f"Filled {fields} in {columns} in {seconds:.1f} s."
+
+
+def _say(message: str) -> None:
+    click.echo(message, err=True)
