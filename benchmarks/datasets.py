@@ -1,4 +1,4 @@
-"""Names of tables and how to get them: complete tables, whose cells are then hidden.
+"""Names of tables, how to get them, and the parts of them that suites compare on.
 
 With a folder, every table is the Parquet file ``<name>.parquet`` in it. Without one,
 the tables of `BY_NAME` come with scikit-learn or are fetched over the network.
@@ -39,6 +39,28 @@ def numeric_part(table: pd.DataFrame, max_rows: int) -> pd.DataFrame:
     return table.select_dtypes("number").dropna()[:max_rows].astype("float64")
 
 
+def nominal_part(table: pd.DataFrame, max_rows: int) -> pd.DataFrame:
+    """Return all columns that are not numeric, a class included, as categories.
+
+    Of a longer table, rows are drawn at random: sorted ones lack levels at the start.
+    """
+    return _drawn(table.select_dtypes(exclude="number"), max_rows).astype("category")
+
+
+def all_columns(table: pd.DataFrame, max_rows: int) -> pd.DataFrame:
+    """Return numeric columns as floats and the others as categories, of drawn rows."""
+    numeric = table.select_dtypes("number").columns
+    kinds = {name: "float64" if name in numeric else "category" for name in table}
+    return _drawn(table, max_rows).astype(kinds)
+
+
+def _drawn(table: pd.DataFrame, max_rows: int) -> pd.DataFrame:
+    """Return the whole table, or rows of it drawn at random, in their order."""
+    if len(table) <= max_rows:
+        return table
+    return table.sample(max_rows, random_state=0).sort_index()
+
+
 def _california() -> pd.DataFrame:
     """Return the published columns, of which scikit-learn has averages per household.
 
@@ -75,4 +97,9 @@ BY_NAME = {
     "banknote": partial(_openml, "banknote-authentication", 1),
     "wdbc": _wdbc,
     "letter": partial(_openml, "letter", 1),
+    "mushroom": partial(_openml, "mushroom", 1),
+    "nursery": partial(_openml, "nursery", 1),
+    "car": partial(_openml, "car", 1),
+    "vote": partial(_openml, "vote", 1),
+    "soybean": partial(_openml, "soybean", 1),
 }

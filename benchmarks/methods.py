@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import StandardScaler
+from sklearn.impute import KNNImputer, SimpleImputer
 
+from benchmarks.encoded import Encoded
 from vaeimpute import VAEImputer
 
 try:
@@ -33,24 +32,15 @@ class Method:
     imports: tuple[str, ...] = ()
 
 
-class Standardised(TransformerMixin, BaseEstimator):
-    """Another imputer, on columns scaled by the mean and sd of their observed cells."""
-
-    def __init__(self, imputer):
-        self.imputer = imputer
-
-    def fit(self, X, y=None):
-        self.scaler_ = StandardScaler().fit(X)
-        self.imputer_ = clone(self.imputer).fit(self.scaler_.transform(X))
-        return self
-
-    def transform(self, X):
-        filled = self.imputer_.transform(self.scaler_.transform(X))
-        return self.scaler_.inverse_transform(filled)
-
-
 METHODS = {
     "mean": Method(SimpleImputer),
-    "iterative": Method(partial(Standardised, IterativeImputer(max_iter=10))),
+    "mode": Method(partial(SimpleImputer, strategy="most_frequent")),
+    "iterative": Method(
+        partial(Encoded, IterativeImputer(max_iter=10), drop_first=True)
+    ),
+    "knn": Method(partial(Encoded, KNNImputer(n_neighbors=5))),
+    "knn-distance": Method(
+        partial(Encoded, KNNImputer(n_neighbors=5, weights="distance"))
+    ),
     "vae": Method(partial(VAEImputer, random_state=0), imports=("keras",)),
 }

@@ -1,4 +1,4 @@
-"""One case: hide cells of a complete table, have a method fill them, score the filling.
+"""One case: hide observed cells of a table, have a method fill them, score the filling.
 
 The method sees nothing but the incomplete table. By default it works in a process of
 its own, into which the truth is never sent: each fit starts cold, with everything that
@@ -20,9 +20,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from benchmarks.methods import Method
-from vaeimpute.metrics import nrmse
+from vaeimpute.metrics import accuracy, nrmse
+
+# Scores by their key in a result, and what they are called in reports.
+METRICS = {"rmse": "RMSE", "accuracy": "accuracy"}
 
 
 class Case(NamedTuple):
@@ -56,9 +60,13 @@ def run_case(
     method: Method,
     execute: Callable = in_fresh_process,
 ) -> dict[str, Any]:
-    """Return the result of a case as a flat row; `error` is None if it succeeded."""
-    truth = table.to_numpy(dtype=np.float64)
-    hidden = hidden_cells(truth.shape, case.rate, case.mask)
+    """Return the result of a case as a flat row; `error` is None if it succeeded.
+
+    Columns of `table` are numeric or categories. Cells that are missing in it stay so,
+    and are not scored: nobody knows them.
+    """
+    truth = _coded(table, table)
+    hidden = hidden_cells(truth.shape, case.rate, case.mask) & ~np.isnan(truth)
     row = case._asdict() | {
         "n_rows": truth.shape[0],
         "n_columns": truth.shape[1],
@@ -68,7 +76,7 @@ def run_case(
     }
     try:
         filled, measured = execute(fill, method, table.mask(hidden))
-        return row | {"rmse": nrmse(truth, filled, hidden)} | measured
+        return row | _scores(table, truth, _coded(filled, table), hidden) | measured
     except Exception as error:  # any failure of a method is a result
         return row | {"error": f"{type(error).__name__}: {error}"}
 
@@ -85,11 +93,36 @@ def fill(method: Method, incomplete: pd.DataFrame) -> tuple[np.ndarray, dict[str
         fitted = time.perf_counter()
         filled = imputer.transform(incomplete)
         end = time.perf_counter()
-    return np.asarray(filled, dtype=np.float64), {
+    return np.asarray(filled), {
         "fit_seconds": round(fitted - start, 3),
         "transform_seconds": round(end - fitted, 3),
         "warnings": sorted({warning.category.__name__ for warning in caught}),
     }
+
+
+def _coded(cells: ArrayLike, table: pd.DataFrame) -> np.ndarray:
+    """Return numbers as they are and levels as codes of the table's categories."""
+    coded = np.full(table.shape, np.nan)
+    for j, column in enumerate(np.asarray(cells).T):
+        if isinstance(dtype := table.dtypes.iloc[j], pd.CategoricalDtype):
+            codes = dtype.categories.get_indexer(column)
+            coded[codes >= 0, j] = codes[codes >= 0]
+        else:
+            coded[:, j] = column
+    return coded
+
+
+def _scores(
+    table: pd.DataFrame, truth: np.ndarray, filled: np.ndarray, hidden: np.ndarray
+) -> dict[str, float]:
+    """Return the RMSE of numeric columns and the accuracy of nominal ones, if any."""
+    nominal = (table.dtypes == "category").to_numpy()
+    scores = {}
+    if not nominal.all():
+        scores["rmse"] = nrmse(truth, filled, hidden & ~nominal)
+    if nominal.any():
+        scores["accuracy"] = accuracy(truth, filled, hidden & nominal)
+    return scores
 
 
 def _fingerprint(truth: np.ndarray, hidden: np.ndarray) -> str:
@@ -100,13 +133,24 @@ def _fingerprint(truth: np.ndarray, hidden: np.ndarray) -> str:
 
 def read_rows(path: Path) -> dict[Case, dict[str, Any]]:
     """Return the rows of a file of JSON lines by their case; no file, no rows."""
-    rows = {}
+    rows = read_lines(path)
+    return {Case(*(row[field] for field in Case._fields)): row for row in rows}
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file of JSON lines; no file, no rows."""
+    rows = []
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
+            rows.append(json.loads(line))
         except ValueError as error:  # cut short by a power failure, say
             raise ValueError(f"{path}, line {number}: {error}; delete it") from error
-        case = Case(row["dataset"], row["rate"], row["mask"], row["method"])
-        rows[case] = row
     return rows
+
+
+def append_line(path: Path, row: dict[str, Any]) -> None:
+    """Write a row at the end of a file of JSON lines, at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")

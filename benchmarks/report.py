@@ -1,21 +1,25 @@
 """Write a suite's results into a page: ``python -m benchmarks.report --suite numeric``.
 
 The table goes between two markers of the page; everything else there stays.
+`whole_tables`, which is no suite of cases, has a page of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import dataclass
 from itertools import product
+from math import inf
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-from benchmarks.protocol import Case, read_rows
+from benchmarks import whole_tables
+from benchmarks.protocol import METRICS, Case, read_lines, read_rows
 from benchmarks.run import RESULTS, SUITES, Suite
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parents[1] / "docs"
 
 JUDGED = "vae"
 # RMSE of the prototype that the model was chosen by; TOLERANCE times that passes.
@@ -30,7 +34,7 @@ TOLERANCE = 1.03
 MAX_FIT_SECONDS = 60
 
 HEADER = """\
-| table | rows × columns | hidden | method | RMSE | sd | masks \
+| table | rows × columns | hidden | method | {metric} | sd | masks \
 | fit s, median | max | bar | verdict |
 |---|--:|--:|---|--:|--:|--:|--:|--:|--:|---|"""
 
@@ -38,13 +42,75 @@ HEADER = """\
 def render(suite: Suite, rows: dict[Case, dict[str, Any]]) -> str:
     """Return the results of a suite as Markdown."""
     _check_same_cells(rows)
-    lines = [HEADER]
-    for dataset, rate, method in product(suite.datasets, suite.rates, suite.methods):
-        cases = [Case(dataset, rate, mask, method) for mask in suite.masks]
-        found = [rows[case] for case in cases if case in rows]
-        if found:
-            lines.append(_line(found, n_masks=len(cases)))
+    lines = [HEADER.format(metric=METRICS[suite.metric])]
+    for dataset, rate in product(suite.datasets, suite.rates):
+        results = {}
+        for method in suite.methods:
+            cases = [Case(dataset, rate, mask, method) for mask in suite.masks]
+            if found := [rows[case] for case in cases if case in rows]:
+                results[method] = Result.of(found, suite)
+        bar = _bar(suite, dataset, results)
+        lines += [_line(result, bar) for result in results.values()]
     return "\n".join([*lines, *_notes(rows)])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a method reached on a table, over those masks on which it succeeded."""
+
+    row: dict[str, Any]
+    scores: list[float]
+    seconds: list[float]
+    n_masks: int
+
+    @classmethod
+    def of(cls, rows: list[dict[str, Any]], suite: Suite) -> Result:
+        succeeded = [row for row in rows if row["error"] is None]
+        scores = [row[suite.metric] for row in succeeded]
+        seconds = [row["fit_seconds"] for row in succeeded]
+        return cls(rows[0], scores, seconds, len(suite.masks))
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.scores) == self.n_masks
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What the mean score has to reach: a largest error, or a least accuracy.
+
+    A bar that is `strict` has to be surpassed.
+    """
+
+    metric: str
+    score: float
+    strict: bool = False
+    max_fit_seconds: float = inf
+
+    def verdict(self, result: Result) -> str:
+        """Return whether all masks succeeded, well enough and each fast enough."""
+        if not result.is_complete:
+            return "**fail**: failed or not run"
+        sign = -1 if self.metric == "rmse" else 1
+        ahead = sign * (mean(result.scores) - self.score)
+        if ahead < 0 or (self.strict and ahead == 0):
+            return f"**fail**: {METRICS[self.metric]}"
+        is_fast = max(result.seconds) < self.max_fit_seconds
+        return "pass" if is_fast else "**fail**: seconds"
+
+
+def _bar(suite: Suite, dataset: str, results: dict[str, Result]) -> Bar | None:
+    """Return the bar of the judged method; None if there is none, or none yet."""
+    if suite.metric == "rmse":
+        if dataset not in PROTOTYPE_RMSE:
+            return None
+        score = TOLERANCE * PROTOTYPE_RMSE[dataset]
+        return Bar("rmse", score, max_fit_seconds=MAX_FIT_SECONDS)
+    others = [method for method in suite.methods if method != JUDGED]
+    if not all(name in results and results[name].is_complete for name in others):
+        return None
+    best = max(others, key=lambda name: (mean(results[name].scores), name == "mode"))
+    return Bar("accuracy", mean(results[best].scores), strict=best == "mode")
 
 
 def _check_same_cells(rows: dict[Case, dict[str, Any]]) -> None:
@@ -56,39 +122,27 @@ def _check_same_cells(rows: dict[Case, dict[str, Any]]) -> None:
             raise ValueError(f"{case}: got other cells than another method was given")
 
 
-def _line(rows: list[dict[str, Any]], n_masks: int) -> str:
+def _line(result: Result, bar: Bar | None) -> str:
     """Return the line of a table and method, over masks."""
-    row = rows[0]
-    rmse = [row["rmse"] for row in rows if row["error"] is None]
-    seconds = [row["fit_seconds"] for row in rows if row["error"] is None]
-    is_judged = row["method"] == JUDGED and row["dataset"] in PROTOTYPE_RMSE
-    bar = TOLERANCE * PROTOTYPE_RMSE[row["dataset"]] if is_judged else None
+    row, scores, seconds = result.row, result.scores, result.seconds
+    is_judged = row["method"] == JUDGED and bar is not None
     cells = [
         row["dataset"],
         f"{row['n_rows']:,} × {row['n_columns']}",
         f"{row['rate']:.0%}",
         row["method"],
-        f"{mean(rmse):.4f}" if rmse else "–",
-        f"{stdev(rmse):.4f}" if len(rmse) > 1 else "–",
-        f"{len(rmse)} of {n_masks}",
+        f"{mean(scores):.4f}" if scores else "–",
+        f"{stdev(scores):.4f}" if len(scores) > 1 else "–",
+        f"{len(scores)} of {result.n_masks}",
         f"{median(seconds):.1f}" if seconds else "–",
         f"{max(seconds):.1f}" if seconds else "–",
-        f"{bar:.4f}" if is_judged else "",
-        verdict(rmse, seconds, n_masks, bar) if is_judged else "",
+        f"{bar.score:.4f}" if is_judged else "",
+        bar.verdict(result) if is_judged else "",
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def verdict(rmse: list[float], seconds: list[float], n_masks: int, bar: float) -> str:
-    """Return whether all masks succeeded, well enough on average, each fast enough."""
-    if len(rmse) < n_masks:
-        return "**fail**: failed or not run"
-    if mean(rmse) > bar:
-        return "**fail**: RMSE"
-    return "pass" if max(seconds) < MAX_FIT_SECONDS else "**fail**: seconds"
-
-
-def _notes(rows: dict[Case, dict[str, Any]]) -> list[str]:
+def _notes(rows: dict[Any, dict[str, Any]]) -> list[str]:
     """Return what failed, and in which environments the cases were run."""
     failed = [(case, row["error"]) for case, row in rows.items() if row["error"]]
     environments = Counter(
@@ -114,15 +168,23 @@ def insert(page: str, name: str, content: str) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--suite", choices=SUITES, default="numeric")
+    parser.add_argument(
+        "--suite", choices=[*SUITES, whole_tables.NAME], default="numeric"
+    )
     parser.add_argument("--results", type=Path, help="default: results/<suite>.jsonl")
-    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--page", type=Path, help="default: the suite's page in docs/")
     options = parser.parse_args(arguments)
 
-    rows = read_rows(options.results or RESULTS / f"{options.suite}.jsonl")
-    content = render(SUITES[options.suite], rows)
-    page = insert(options.page.read_text("utf-8"), options.suite, content)
-    options.page.write_text(page, encoding="utf-8")
+    results = options.results or RESULTS / f"{options.suite}.jsonl"
+    if options.suite in SUITES:
+        page = options.page or DOCS / "benchmarks.md"
+        content = render(SUITES[options.suite], read_rows(results))
+    else:
+        page = options.page or DOCS / "tables.md"
+        rows = {row["table"]: row for row in read_lines(results)}
+        content = "\n".join([whole_tables.render(rows), *_notes(rows)])
+    text = insert(page.read_text("utf-8"), options.suite, content)
+    page.write_text(text, encoding="utf-8")
     print(content)
 
 

@@ -7,7 +7,6 @@ have a line already are not run again, so that a run can be stopped and resumed.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import subprocess
 from collections.abc import Callable, Iterable
@@ -21,9 +20,16 @@ import joblib
 import pandas as pd
 
 import vaeimpute
-from benchmarks.datasets import load, numeric_part
+from benchmarks.datasets import load, nominal_part, numeric_part
 from benchmarks.methods import METHODS, Method
-from benchmarks.protocol import Case, in_fresh_process, read_rows, run_case
+from benchmarks.protocol import (
+    METRICS,
+    Case,
+    append_line,
+    in_fresh_process,
+    read_rows,
+    run_case,
+)
 
 PACKAGES = ("numpy", "pandas", "scikit-learn", "keras", "tensorflow")
 RESULTS = Path(__file__).parent / "results"
@@ -31,13 +37,18 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Suite:
-    """A grid of cases on the numeric columns of tables."""
+    """A grid of cases on a part of the columns and rows of tables.
+
+    `part` takes a table and `max_rows`; `metric` is the score that is reported.
+    """
 
     datasets: tuple[str, ...]
     rates: tuple[float, ...]
     masks: tuple[int, ...]
     methods: tuple[str, ...]
     max_rows: int
+    part: Callable[[pd.DataFrame, int], pd.DataFrame] = numeric_part
+    metric: str = "rmse"
 
 
 SUITES = {
@@ -47,6 +58,15 @@ SUITES = {
         masks=(0, 1, 2, 3, 4),
         methods=("mean", "iterative", "vae"),
         max_rows=6_000,
+    ),
+    "nominal": Suite(
+        datasets=("mushroom", "nursery", "car", "vote", "soybean"),
+        rates=(0.3,),
+        masks=(0, 1, 2),
+        methods=("mode", "iterative", "knn", "knn-distance", "vae"),
+        max_rows=6_000,
+        part=nominal_part,
+        metric="accuracy",
     ),
 }
 
@@ -62,13 +82,18 @@ def run(
     done = read_rows(path)
     cases = [case for case in cases if case not in done]
     context = environment()
-    path.parent.mkdir(parents=True, exist_ok=True)
     for number, case in enumerate(cases, start=1):
         row = run_case(case, tables[case.dataset], methods[case.method], execute)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row | {"environment": context}) + "\n")
-        outcome = row["error"] or f"RMSE {row['rmse']:.4f}, {row['fit_seconds']:.1f} s"
-        print(f"[{number}/{len(cases)}] {case}: {outcome}", flush=True)
+        append_line(path, row | {"environment": context})
+        print(f"[{number}/{len(cases)}] {case}: {_outcome(row)}", flush=True)
+
+
+def _outcome(row: dict[str, Any]) -> str:
+    """Return the error of a case, or its scores and seconds, as text."""
+    if row["error"]:
+        return row["error"]
+    scores = [f"{label} {row[key]:.4f}" for key, label in METRICS.items() if key in row]
+    return ", ".join([*scores, f"{row['fit_seconds']:.1f} s"])
 
 
 def environment() -> dict[str, Any]:
@@ -112,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
         tables = {name: load(name, options.data) for name in names}
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    tables = {name: numeric_part(tables[name], suite.max_rows) for name in names}
+    tables = {name: suite.part(tables[name], suite.max_rows) for name in names}
     path = options.out or RESULTS / f"{options.suite}.jsonl"
     run(map(Case._make, grid), tables, path)
 

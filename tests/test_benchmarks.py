@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
+from sklearn.impute import KNNImputer, SimpleImputer
 
 from benchmarks import datasets, report
-from benchmarks.methods import METHODS, Method
+from benchmarks.encoded import Encoded
+from benchmarks.methods import METHODS, IterativeImputer, Method
 from benchmarks.protocol import (
     Case,
     hidden_cells,
@@ -21,10 +23,19 @@ from benchmarks.protocol import (
     read_rows,
     run_case,
 )
-from benchmarks.run import Suite, run
+from benchmarks.run import SUITES, Suite, run
 
 TOY_SUITE = Suite(
     datasets=("toy",), rates=(0.3,), masks=(0, 1), methods=("zero",), max_rows=100
+)
+NOMINAL_SUITE = Suite(
+    datasets=("toy",),
+    rates=(0.3,),
+    masks=(0, 1),
+    methods=("mode", "knn", "vae"),
+    max_rows=100,
+    part=datasets.nominal_part,
+    metric="accuracy",
 )
 
 
@@ -66,6 +77,30 @@ def toy_row(mask, rmse, fit_seconds=1.0, dataset="toy", method="zero", **changed
     size = {"n_rows": 50, "n_columns": 3, "cells": f"{dataset}{mask}"}
     result = {"rmse": rmse, "fit_seconds": fit_seconds, "error": None}
     return case | size | result | {"environment": {"python": "3"}} | changed
+
+
+def nominal_rows(method, *scores):
+    """Return the rows of a method on the nominal suite, one for each mask."""
+    return [
+        toy_row(mask, None, method=method, accuracy=score)
+        for mask, score in enumerate(scores)
+    ]
+
+
+@pytest.fixture
+def nominal_table():
+    """Letters follow from numerals; one in ten is missing, and "d" is never used."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(3, size=300)
+    table = pd.DataFrame(
+        {
+            "numeral": pd.Categorical(np.array(["1", "2", "3"])[codes]),
+            "letter": pd.Categorical(np.array(list("abc"))[codes], list("dcba")),
+            "copy": pd.Categorical(np.array(list("xyz"))[codes]),
+            "same": pd.Categorical(["s"] * 300),
+        }
+    )
+    return table.mask(rng.random(table.shape) < 0.1)
 
 
 def by_case(rows):
@@ -129,6 +164,135 @@ def test_rmse_is_in_units_of_the_complete_column():
     assert row["rmse"] == pytest.approx(1.0)
     assert row["fit_seconds"] >= 0
     assert row["transform_seconds"] >= 0
+
+
+def test_accuracy_is_the_share_of_right_levels_in_hidden_observed_cells(nominal_table):
+    seen = []
+    case = Case("toy", 0.3, 0, "x")
+    table = nominal_table[["letter", "copy"]].assign(
+        copy=lambda table: table["copy"].cat.rename_categories({"x": "b"})
+    )
+    method = Method(partial(ConstantFiller, "b", seen))
+
+    row = run_case(case, table, method, in_this_process)
+    hidden = hidden_cells(table.shape, 0.3, mask=0) & table.notna()
+    assert row["error"] is None
+    assert row["n_hidden"] == hidden.to_numpy().sum()
+    assert row["accuracy"] == (table == "b").to_numpy()[hidden.to_numpy()].mean()
+    assert "rmse" not in row
+    pd.testing.assert_frame_equal(seen[0], table.mask(hidden))
+
+
+def test_mixed_tables_are_scored_by_both_metrics(toy_table):
+    levels = pd.Categorical(["low", "high"] * 25)
+    table = toy_table.assign(level=levels, other=levels)
+    numbers = run_case(Case("", 0.3, 0, ""), table, METHODS["mode"], in_this_process)
+
+    class Oracle:
+        def fit(self, incomplete):
+            return self
+
+        def transform(self, incomplete):
+            return table.assign(other="low")
+
+    row = run_case(Case("", 0.3, 0, ""), table, Method(Oracle), in_this_process)
+    hidden = hidden_cells(table.shape, 0.3, mask=0)[:, 3:]
+    right = np.column_stack([np.ones(50, dtype=bool), levels == "low"])
+    assert row["rmse"] == 0
+    assert row["accuracy"] == right[hidden].mean()
+    assert numbers["error"] is None
+    assert numbers["cells"] == row["cells"]
+
+
+def test_a_filled_level_that_is_no_category_is_a_failure(nominal_table):
+    table = nominal_table[["copy"]]
+
+    class Inventing:
+        def fit(self, incomplete):
+            return self
+
+        def transform(self, incomplete):
+            return incomplete.astype(object).fillna("w")
+
+    row = run_case(Case("", 0.3, 0, ""), table, Method(Inventing), in_this_process)
+    assert row["error"].startswith("ValueError: filled: got nan")
+
+
+@pytest.mark.parametrize("name", ["iterative", "knn", "knn-distance"])
+def test_indicators_recover_levels_that_follow_from_others(nominal_table, name):
+    case = Case("toy", 0.3, 0, name)
+    row = run_case(case, nominal_table, METHODS[name], in_this_process)
+    mode = run_case(case, nominal_table, METHODS["mode"], in_this_process)
+
+    # 0.37 of the cells are missing or hidden: a cell has a column that it follows
+    # from in 1 - 0.37 ** 2 = 0.86 of the rows.
+    assert row["error"] is None
+    assert mode["accuracy"] < 0.6 < 0.8 < row["accuracy"]
+    assert row["cells"] == mode["cells"]
+
+
+@pytest.mark.parametrize("drop_first", [False, True])
+def test_encoded_keeps_observed_cells_and_fills_the_others(nominal_table, drop_first):
+    table = nominal_table.assign(number=np.arange(300.0), constant=5.0)
+    table = table.mask(hidden_cells(table.shape, 0.1, mask=0))
+
+    filled = Encoded(KNNImputer(), drop_first).fit(table).transform(table)
+    assert filled.notna().all(axis=None)
+    assert (filled.dtypes == table.dtypes).all()
+    for name, column in table.items():
+        observed = column.notna()
+        if column.dtype == "category":
+            assert (filled[name] == column)[observed].all()
+        else:
+            np.testing.assert_allclose(filled[name][observed], column[observed])
+    assert (filled["constant"] == 5.0).all()
+
+
+def test_encoded_columns_are_standardised_numbers_and_indicators():
+    table = pd.DataFrame(
+        {
+            "level": pd.Categorical(["b", "a", None, "b"], list("abc")),
+            "number": [1.0, np.nan, 3.0, 5.0],
+        }
+    )
+    seen = []
+
+    class Remembering(SimpleImputer):
+        def fit(self, X, y=None):
+            seen.append(X)
+            return super().fit(X)
+
+    standardised = (table["number"] - 3) / np.sqrt(8 / 3)
+    indicators = [[0, 1], [1, 0], [np.nan, np.nan], [0, 1]]
+    filled = Encoded(Remembering()).fit(table).transform(table)
+    np.testing.assert_allclose(seen[0], np.column_stack([standardised, indicators]))
+    assert filled["level"].tolist() == list("babb")
+    np.testing.assert_allclose(filled["number"], [1.0, 3.0, 3.0, 5.0])
+
+    Encoded(Remembering(), drop_first=True).fit(table)
+    np.testing.assert_array_equal(seen[1], seen[0][:, [0, 2]])
+
+
+def test_regressions_need_one_indicator_less(nominal_table):
+    # The reason for `drop_first`: with all indicators nothing leaves the mode.
+    case = Case("toy", 0.3, 0, "x")
+    table = nominal_table[["numeral", "letter"]]
+    every = Method(partial(Encoded, IterativeImputer(max_iter=10)))
+
+    scores = [
+        run_case(case, table, method, in_this_process)["accuracy"]
+        for method in (METHODS["mode"], every, METHODS["iterative"])
+    ]
+    assert scores[0] == pytest.approx(scores[1], abs=0.05)
+    assert scores[2] > scores[1] + 0.1
+
+
+def test_suites_name_methods_and_parts_that_exist():
+    for suite in SUITES.values():
+        assert set(suite.methods) <= set(METHODS)
+        part = suite.part(pd.DataFrame({"x": [1, 2], "c": ["a", "b"]}), 1)
+        assert part.shape == (1, 1)
+        assert (part.dtypes == "category").all() == (suite.metric == "accuracy")
 
 
 def test_a_method_runs_in_a_process_of_its_own(toy_table):
@@ -262,7 +426,40 @@ def test_report_judges_the_vae_by_its_bar(monkeypatch):
     ],
 )
 def test_verdict(rmse, seconds, expected):
-    assert report.verdict(rmse, seconds, n_masks=2, bar=0.5) == expected
+    result = report.Result({}, rmse, seconds, n_masks=2)
+    assert report.Bar("rmse", 0.5, max_fit_seconds=60).verdict(result) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "knn", "vae", "bar", "verdict"),
+    [
+        (0.5, 0.6, 0.7, "0.6000", "pass"),
+        (0.5, 0.6, 0.6, "0.6000", "pass"),
+        (0.5, 0.6, 0.55, "0.6000", "**fail**: accuracy"),
+        (0.6, 0.5, 0.6, "0.6000", "**fail**: accuracy"),
+        (0.6, 0.6, 0.6, "0.6000", "**fail**: accuracy"),
+        (0.6, 0.5, 0.61, "0.6000", "pass"),
+    ],
+)
+def test_accuracy_is_above_the_mode_and_no_less_than_the_others(
+    mode, knn, vae, bar, verdict
+):
+    rows = nominal_rows("mode", mode, mode) + nominal_rows("knn", knn, knn)
+    rows += nominal_rows("vae", vae, vae)
+
+    text = report.render(NOMINAL_SUITE, by_case(rows))
+    assert "| accuracy | sd |" in text.splitlines()[0]
+    lines = [cells_of_line(line) for line in text.splitlines()[2:5]]
+    assert [line[3] for line in lines] == ["mode", "knn", "vae"]
+    assert [line[-2:] for line in lines] == [["", ""], ["", ""], [bar, verdict]]
+
+
+def test_accuracy_is_not_judged_before_all_others_are_complete():
+    rows = nominal_rows("mode", 0.5, 0.5) + nominal_rows("vae", 0.7, 0.7)
+    for knn in ([], nominal_rows("knn", 0.6)):
+        text = report.render(NOMINAL_SUITE, by_case(rows + knn))
+        (line,) = [line for line in text.splitlines() if "| vae |" in line]
+        assert cells_of_line(line)[-2:] == ["", ""]
 
 
 def test_report_refuses_methods_with_different_cells():
@@ -313,6 +510,41 @@ def test_numeric_part_keeps_first_complete_rows_and_numeric_columns():
 
     expected = pd.DataFrame({"number": [1.0, 3.0], "count": [5.0, 7.0]}, index=[0, 2])
     pd.testing.assert_frame_equal(datasets.numeric_part(table, 2), expected)
+
+
+@pytest.fixture
+def long_table():
+    return pd.DataFrame(
+        {
+            "sorted": np.repeat(["a", "b", "c"], 100),
+            "flag": np.arange(300) % 2 == 0,
+            "number": np.arange(300),
+            "level": pd.Categorical(["x", None, "y"] * 100),
+        }
+    )
+
+
+def test_nominal_part_has_categories_of_drawn_rows(long_table):
+    part = datasets.nominal_part(long_table, 100)
+
+    assert list(part) == ["sorted", "flag", "level"]
+    assert (part.dtypes == "category").all()
+    assert part.shape == (100, 3)
+    assert part.index.is_monotonic_increasing
+    assert set(part["sorted"]) == {"a", "b", "c"}
+    rows = long_table.loc[part.index]
+    pd.testing.assert_frame_equal(part.isna(), rows[list(part)].isna())
+    assert (part["sorted"].astype(object) == rows["sorted"].astype(object)).all()
+    pd.testing.assert_frame_equal(part, datasets.nominal_part(long_table, 100))
+
+
+def test_all_columns_are_floats_or_categories_in_their_order(long_table):
+    whole = datasets.all_columns(long_table, 1_000)
+
+    assert list(whole) == list(long_table)
+    kinds = ["category", "category", "float64", "category"]
+    assert whole.dtypes.astype(str).tolist() == kinds
+    assert (whole["number"] == long_table["number"]).all()
 
 
 def test_wdbc_needs_no_folder():
