@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,24 @@ def take(rows, at):
 
 def answers(model, rows):
     return (*model.fill(rows), model.log_density(rows, NO_FLOOR))
+
+
+# Pooled fillings.
+
+
+def test_fillings_are_pooled_with_those_of_the_core(fitted):
+    model, rows = fitted
+    core = make_model(hidden=())[0]
+    share = np.array([0.0, 0.25, 0.5, 1.0, 0.25, 1.0])
+    pooled = replace(model, core=core, network_share=share).fill(rows)
+    own, cores = model.fill(rows), core.fill(rows)
+
+    numbers = (1 - share[:4]) * cores.numbers + share[:4] * own.numbers
+    np.testing.assert_allclose(pooled.numbers, numbers)
+    level_share = np.array([0.25] * 2 + [1.0] * 4)
+    levels = (1 - level_share) * np.exp(cores.log_levels)
+    levels = levels + level_share * np.exp(own.log_levels)
+    np.testing.assert_allclose(np.exp(pooled.log_levels), levels)
 
 
 # Answers to the bit.

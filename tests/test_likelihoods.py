@@ -16,6 +16,8 @@ from vaeimpute._likelihoods import (
     level_log_probabilities,
     linear_logits,
     log_interval_probability,
+    pool_levels,
+    pool_numbers,
 )
 
 #: Levels of each nominal column, and the column that each level belongs to.
@@ -284,3 +286,19 @@ def test_likelihood_follows_the_values(make, name, rng):
 def test_unsuitable_values_are_refused(kind, known, message):
     with pytest.raises(ValueError, match=message):
         kind.fit(np.array(known))
+
+
+def test_pooled_answers_lie_between(rng):
+    first, second = rng.dirichlet(np.ones(4), size=(2, 6))
+    pooled = np.exp(pool_levels(np.log(first), np.log(second), 0.25))
+    np.testing.assert_allclose(pooled, 0.75 * first + 0.25 * second)
+    np.testing.assert_allclose(
+        pool_numbers(first, second, 0.25), 0.75 * first + 0.25 * second
+    )
+
+
+@pytest.mark.parametrize(("share", "which"), [(0.0, 0), (1.0, 1)])
+def test_pool_of_one_is_that_one(rng, share, which):
+    both = rng.normal(size=(2, 6, 4))
+    np.testing.assert_array_equal(pool_levels(*both, share), both[which])
+    np.testing.assert_array_equal(pool_numbers(*both, share), both[which])

@@ -56,6 +56,11 @@ def everything_held_out(table):
     return _Validation(nothing, rows, nothing, encoding)
 
 
+def score(validation, numbers, log_levels):
+    losses = validation.losses(validation.answers(numbers, log_levels))
+    return validation.score(losses.sum())
+
+
 def certain(encoding, rows):
     """Return log-probabilities under which each cell surely holds its level."""
     log_levels = np.full((len(rows.values), 5), -30.0)
@@ -66,10 +71,9 @@ def certain(encoding, rows):
 
 def test_perfect_predictions_explain_everything(table):
     rows, encoding = table
-    score = everything_held_out(table).score(
-        rows.values[:, :4], certain(encoding, rows)
-    )
-    assert score == pytest.approx(1.0, abs=1e-6)
+    validation = everything_held_out(table)
+    found = score(validation, rows.values[:, :4], certain(encoding, rows))
+    assert found == pytest.approx(1.0, abs=1e-6)
 
 
 def test_means_and_shares_explain_nothing():
@@ -80,14 +84,16 @@ def test_means_and_shares_explain_nothing():
     log_share = np.log(np.concatenate([levels.share for levels in encoding.levels]))
     means = np.zeros((len(rows.values), 4))
     shares = np.tile(log_share, (len(rows.values), 1))
-    assert everything_held_out(table).score(means, shares) == pytest.approx(0, abs=1e-6)
+    assert score(everything_held_out(table), means, shares) == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 def test_predictions_half_way_explain_three_quarters():
     rows, encoding = encode(np.random.default_rng(0).normal(size=(50, 3)))
     validation = everything_held_out((rows, encoding))
-    score = validation.score(0.5 * rows.values, np.zeros((50, 0)))
-    assert score == pytest.approx(0.75, abs=1e-5)
+    found = score(validation, 0.5 * rows.values, np.zeros((50, 0)))
+    assert found == pytest.approx(0.75, abs=1e-5)
 
 
 def test_score_counts_an_outlier_as_three_standard_deviations():
@@ -95,20 +101,83 @@ def test_score_counts_an_outlier_as_three_standard_deviations():
     validation = everything_held_out((rows, encoding))
     wrong = rows.values.copy()
     wrong[0, 0] += 100.0
-    score = validation.score(wrong, np.zeros((50, 0)))
-    assert score == pytest.approx(1 - 3.0**2 / 100, abs=1e-5)
+    found = score(validation, wrong, np.zeros((50, 0)))
+    assert found == pytest.approx(1 - 3.0**2 / 100, abs=1e-5)
 
 
 def test_score_ignores_cells_that_are_not_held_out(table):
     validation = _hold_out(*table, 0.3, np.random.default_rng(0))
     shape = validation.truth.values.shape
     numbers, log_levels = np.zeros((shape[0], 4)), np.full((shape[0], 5), -1.0)
-    score = validation.score(numbers, log_levels)
+    before = score(validation, numbers, log_levels)
 
     hidden = validation.truth.observed & ~validation.shown.observed
     numbers[~hidden[:, :4]] = 1e6
     log_levels[~hidden[:, 4], :2] = -1e6
-    assert validation.score(numbers, log_levels) == score
+    assert score(validation, numbers, log_levels) == before
+
+
+def of_everything(validation, numbers):
+    return validation.answers(numbers, np.zeros((len(numbers), 0)))
+
+
+def test_each_column_is_given_to_who_predicts_it_better():
+    rng = np.random.default_rng(0)
+    rows, encoding = encode(rng.normal(size=(200, 3)))
+    validation = everything_held_out((rows, encoding))
+    truth, wrong = rows.values, rng.normal(size=(200, 3))
+    core = of_everything(validation, np.column_stack([truth[:, 0], wrong[:, 1:]]))
+    networks = of_everything(validation, np.column_stack([wrong[:, 0], truth[:, 1:]]))
+
+    share, loss = validation.best_pool(core, networks)
+
+    np.testing.assert_array_equal(share, [0.0, 1.0, 1.0])
+    assert loss == 0.0
+
+
+def test_errors_that_cancel_are_halved_by_pooling():
+    rng = np.random.default_rng(0)
+    rows, encoding = encode(rng.normal(size=(500, 3)))
+    validation = everything_held_out((rows, encoding))
+    first, second = rows.values + rng.normal(size=(2, 500, 3))
+
+    share, loss = validation.best_pool(
+        of_everything(validation, first), of_everything(validation, second)
+    )
+
+    np.testing.assert_array_equal(share, 0.5)
+    assert loss == pytest.approx(0.5 * 1_500, rel=0.1)
+
+
+def test_luck_of_few_cells_gives_no_column_to_the_networks():
+    rng = np.random.default_rng(0)
+    rows, encoding = encode(rng.normal(size=(12, 30)))
+    validation = everything_held_out((rows, encoding))
+    core = rows.values + rng.normal(size=rows.values.shape)
+    networks = core + 0.3 * rng.normal(size=core.shape)  # worse, but not in each column
+
+    share, _ = validation.best_pool(
+        of_everything(validation, core), of_everything(validation, networks)
+    )
+
+    gain = (core - rows.values) ** 2 - (networks - rows.values) ** 2
+    assert np.mean(gain.mean(axis=0) > 0) > 0.1
+    assert np.mean(share) < 0.1
+
+
+def test_pool_needs_no_held_out_cell_of_a_column():
+    rng = np.random.default_rng(0)
+    rows, encoding = encode(rng.normal(size=(50, 2)))
+    observed = np.column_stack([np.ones(50, bool), np.zeros(50, bool)])
+    nothing = Rows(rows.values, np.zeros_like(observed))
+    validation = _Validation(nothing, Rows(rows.values, observed), nothing, encoding)
+    core = of_everything(validation, np.zeros((50, 2)))
+    networks = of_everything(validation, rows.values)
+
+    share, loss = validation.best_pool(core, networks)
+
+    np.testing.assert_array_equal(share, 1.0)
+    assert loss == 0.0
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5])
@@ -194,14 +263,11 @@ def test_rank_follows_the_table():
     core = _training._choose_core(rows, encoding, settings, validation)
 
     assert core.rank in (2, 4)
-    scores = {
-        rank: _training._core_score(
-            _training._fit_core(validation.training, encoding, rank),
-            encoding,
-            validation,
-        )
-        for rank in (1, core.rank)
-    }
+    scores = {}
+    for rank in (1, core.rank):
+        other = _training._fit_core(validation.training, encoding, rank)
+        answers = _training._core_answers(other, encoding, validation)
+        scores[rank] = validation.score(validation.losses(answers).sum())
     assert scores[core.rank] > scores[1] + 0.1
 
 

@@ -187,9 +187,16 @@ class BaseVAE(CallbackSupportMixin, BaseEstimator):
 
     def _learned(self, trained):
         """Return what training gave as the estimator's attributes."""
+        layout, core = self._encoding.layout(), None
+        if trained.core is not None:
+            core = FittedVAE(trained.core.architecture, trained.core.weights, layout)
         return {
             "_model": FittedVAE(
-                trained.architecture, trained.weights, self._encoding.layout()
+                trained.architecture,
+                trained.weights,
+                layout,
+                core,
+                trained.network_share,
             ),
             "n_iter_": len(trained.loss_curve),
             "loss_curve_": trained.loss_curve,

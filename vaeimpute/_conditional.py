@@ -15,7 +15,11 @@ from scipy.special import logsumexp
 
 from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Intervals, Layout, Rows
-from vaeimpute._likelihoods import log_interval_probability
+from vaeimpute._likelihoods import (
+    log_interval_probability,
+    pool_levels,
+    pool_numbers,
+)
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import (
     VAE,
@@ -55,13 +59,35 @@ class FittedVAE:
     architecture : Architecture
     weights : dict of str to ndarray
     layout : Layout
+    core : FittedVAE or None
+        The linear core alone, where it has a share in filling.
+    network_share : ndarray of shape (n_columns,) or None
+        This model's share in the fillings of each column; the core has the rest.
     """
 
     architecture: Architecture
     weights: dict[str, np.ndarray]
     layout: Layout
+    core: FittedVAE | None = None
+    network_share: np.ndarray | None = None
 
     def fill(self, rows: Rows) -> Filling:
+        """Return the guesses of this model, pooled with those of the core."""
+        own = self._fill_alone(rows)
+        if self.core is None:
+            return own
+        core = self.core.fill(rows)
+        of_numbers, of_nominal = np.split(
+            self.network_share, [self.architecture.n_numeric]
+        )
+        of_levels = of_nominal[self.layout.level_column]
+        return Filling(
+            pool_numbers(core.numbers, own.numbers, of_numbers),
+            pool_numbers(core.variance, own.variance, of_numbers),
+            pool_levels(core.log_levels, own.log_levels, of_levels),
+        )
+
+    def _fill_alone(self, rows: Rows) -> Filling:
         """Decode each row at the point that fills it best."""
         model, weights, sizes = self._model(), self._weights(), self.architecture
         widths = (sizes.n_numeric, sizes.n_numeric, sizes.n_levels)

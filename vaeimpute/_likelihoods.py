@@ -60,6 +60,17 @@ def level_log_probabilities(ops, logits, membership):
     return bounded - ops.matmul(log_totals, ops.transpose(membership))
 
 
+def pool_numbers(first, second, share):
+    """Return the mean of two guesses, of which the second has this share."""
+    return (1.0 - share) * first + share * second
+
+
+def pool_levels(first, second, share):
+    """Return the log of the mean of two probabilities, given by their logarithms."""
+    with np.errstate(divide="ignore"):  # log 0: that one does not count
+        return np.logaddexp(np.log1p(-share) + first, np.log(share) + second)
+
+
 def linear_logits(ops, log_share, lift):
     """Turn linear predictions of probabilities into logits with the same shares.
 

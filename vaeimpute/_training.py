@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -18,6 +19,7 @@ from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._engine import MAX_STEPS, Engine, Steps, TrainingState
 from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
+from vaeimpute._likelihoods import pool_levels, pool_numbers
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import VAE, Architecture, initial_weights
 
@@ -38,6 +40,10 @@ _LARGEST_ERROR = 3.0
 #: Steps of growing learning rate, and steps between two looks at held-out cells.
 _WARM_UP_STEPS = 100
 _CHECK_STEPS = 100
+
+#: Shares of the networks in a column's answers that are tried; the core has the rest.
+#: The first of equals is taken.
+_NETWORK_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 #: Share of all epochs kept for annealing the learning rate on all cells.
 _ANNEAL_SHARE = 0.3
@@ -99,6 +105,10 @@ class Trained:
     architecture : Architecture
         Without hidden layers where the networks did not beat the core.
     weights : dict of str to ndarray
+    core : Trained or None
+        The core alone, where some columns are filled by it as well.
+    network_share : ndarray of shape (n_columns,)
+        How much of a column's answers comes from the networks, not from the core.
     loss_curve : list of float
         Mean loss of each epoch, in nats per column.
     validation_scores : list of float
@@ -107,6 +117,8 @@ class Trained:
 
     architecture: Architecture
     weights: dict[str, np.ndarray]
+    core: Trained | None
+    network_share: np.ndarray
     loss_curve: list[float]
     validation_scores: list[float]
 
@@ -174,35 +186,92 @@ def train(
 
 @dataclass(frozen=True)
 class _Validation:
-    """Held-out cells: the rows they lie in, as they are and without them."""
+    """Held-out cells: the rows they lie in, as they are and without them.
+
+    What a model says of these cells is kept as one number each: of a numeric cell
+    its guess, of a nominal one the log-probability of its true level.
+    """
 
     training: Rows  # the whole table without the held-out cells
     truth: Rows  # rows with held-out cells
     shown: Rows  # the same rows without them
     encoding: Encoding
 
-    def score(self, numbers: np.ndarray, log_levels: np.ndarray) -> float:
-        """Return the explained share of the held-out cells, at most 1.
+    @cached_property
+    def _cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Row, column and true value of each held-out cell."""
+        row, column = np.nonzero(self.truth.observed & ~self.shown.observed)
+        return row, column, self.truth.values[row, column].astype(float)
 
-        One minus squared error plus log-loss over what the column's mean and
-        shares would have: pooled over all held-out cells.
-        """
-        hidden = self.truth.observed & ~self.shown.observed
-        n_numeric = numbers.shape[1]
-        of_numbers = hidden[:, :n_numeric]
-        error = (numbers - self.truth.values[:, :n_numeric])[of_numbers]
+    @cached_property
+    def _is_number(self) -> np.ndarray:
+        return self._cells[1] < len(self.encoding.numeric)
+
+    @cached_property
+    def baseline(self) -> float:
+        """Loss of the columns' means and shares."""
+        _, column, truth = self._cells
+        loss = self._is_number.astype(float)
+        for k, levels in enumerate(self.encoding.levels, len(self.encoding.numeric)):
+            at = column == k
+            loss[at] = -np.log(levels.share[truth[at].astype(int)])
+        return max(float(loss.sum()), 1e-12)
+
+    def answers(self, numbers: np.ndarray, log_levels: np.ndarray) -> np.ndarray:
+        """Pick what is said of the held-out cells, (n_cells,)."""
+        row, column, truth = self._cells
+        starts = [block.start for block in self.encoding.level_blocks()]
+        starts = np.array([0] * len(self.encoding.numeric) + starts)
+        answers = np.empty(len(row))
+        at = self._is_number
+        answers[at] = numbers[row[at], column[at]]
+        at = ~at
+        answers[at] = log_levels[row[at], (starts[column] + truth.astype(int))[at]]
+        return answers
+
+    def losses(self, answers: np.ndarray) -> np.ndarray:
+        """Return the loss of each held-out cell: squared error, or log-loss."""
         # A few outliers must not choose for all the other cells.
-        squares = np.minimum(error**2, _LARGEST_ERROR**2)
-        loss, baseline = np.sum(squares), float(of_numbers.sum())
-        blocks = self.encoding.level_blocks()
-        for k, (block, levels) in enumerate(
-            zip(blocks, self.encoding.levels, strict=True), start=n_numeric
-        ):
-            at = np.flatnonzero(hidden[:, k])
-            codes = self.truth.values[at, k].astype(int)
-            loss -= log_levels[at, block.start + codes].sum()
-            baseline -= np.log(levels.share[codes]).sum()
-        return float(1.0 - loss / max(baseline, 1e-12))
+        error = np.minimum(np.abs(answers - self._cells[2]), _LARGEST_ERROR)
+        return np.where(self._is_number, error**2, -answers)
+
+    def score(self, loss: float) -> float:
+        """Return the explained share of the held-out cells, at most 1."""
+        return float(1.0 - loss / self.baseline)
+
+    def best_pool(self, core, networks) -> tuple[np.ndarray, float]:
+        """Return the networks' best share in each column's answers, and the loss."""
+        loss_of_core = self.losses(core)
+        losses = []
+        for share in _NETWORK_SHARES:
+            levels = pool_levels(core, networks, share)
+            numbers = pool_numbers(core, networks, share)
+            losses.append(self.losses(np.where(self._is_number, numbers, levels)))
+        gains = [self._expected_gain(loss_of_core - loss) for loss in losses]
+        best = np.argmax(gains, axis=0)
+        of_cells = best[self._cells[1]]
+        loss = np.array(losses)[of_cells, np.arange(len(of_cells))].sum()
+        return np.array(_NETWORK_SHARES)[best], float(loss)
+
+    def _expected_gain(self, gain: np.ndarray) -> np.ndarray:
+        """Return the mean gain of each column's cells, with luck taken out.
+
+        Few cells of a column are held out: its mean is drawn to that of all columns
+        by as much as its sampling error explains of their spread (empirical Bayes
+        for means that are normal between columns and within them).
+        """
+        column = self._cells[1]
+        count = np.bincount(column, minlength=self.truth.values.shape[1])
+        seen = np.maximum(count, 1)
+        mean = np.bincount(column, gain, len(count)) / seen
+        squares = np.bincount(column, (gain - mean[column]) ** 2, len(count))
+        error = squares / (seen * np.maximum(seen - 1, 1))
+        some = count > 1
+        common = gain.mean()
+        spread = np.var(mean[some]) if np.any(some) else 0.0
+        between = max(spread - np.mean(error, where=some), 0.0) if spread else 0.0
+        trust = between / np.maximum(between + error, 1e-12) * some
+        return common + trust * (mean - common)
 
 
 def _hold_out(rows, encoding, fraction, generator) -> _Validation | None:
@@ -237,7 +306,10 @@ def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
     cores, scores = [], []
     for rank in ranks:
         cores.append(_fit_core(training, encoding, rank))
-        scores.append(_core_score(cores[-1], encoding, validation))
+        if validation is None:
+            return cores[-1]
+        answers = _core_answers(cores[-1], encoding, validation)
+        scores.append(validation.score(validation.losses(answers).sum()))
         if len(scores) - np.argmax(scores) > _RANK_PATIENCE:
             break
     return cores[np.argmax(scores)]
@@ -258,10 +330,8 @@ def _fit_core(rows: Rows, encoding: Encoding, rank: int) -> FactorAnalysis:
         return fit_factor_analysis(cells.values, cells.present > 0, rank)
 
 
-def _core_score(core, encoding, validation) -> float:
-    """Return how well the core alone predicts the held-out cells."""
-    if validation is None:
-        return 0.0
+def _core_answers(core, encoding, validation) -> np.ndarray:
+    """Return what the core alone says of the held-out cells."""
     architecture = _architecture(encoding, core.rank, ())
     weights = _core_weights(core, architecture)
     model, layout = VAE(architecture, _numpy_ops), encoding.layout()
@@ -270,7 +340,7 @@ def _core_score(core, encoding, validation) -> float:
         for start in range(0, len(validation.shown.values), 512):
             block = Rows(*(array[start : start + 512] for array in validation.shown))
             parts.append(model.reconstruct(weights, layout, block))
-    return validation.score(*(np.concatenate(a) for a in zip(*parts, strict=True)))
+    return validation.answers(*(np.concatenate(a) for a in zip(*parts, strict=True)))
 
 
 def _architecture(encoding: Encoding, n_latent: int, hidden, activation="silu"):
@@ -305,7 +375,9 @@ def _core_alone(rows, encoding, rank, loss_curve, scores) -> Trained:
     """Fit the core to all cells and leave it at that."""
     core = _fit_core(rows, encoding, rank)
     architecture = _architecture(encoding, core.rank, ())
-    return Trained(architecture, _core_weights(core, architecture), loss_curve, scores)
+    weights = _core_weights(core, architecture)
+    share = np.zeros(architecture.n_columns)
+    return Trained(architecture, weights, None, share, loss_curve, scores)
 
 
 class _Run:
@@ -324,6 +396,10 @@ class _Run:
         self._engine = Engine(self._architecture, settings.device)
         self._layout = self._engine.place(encoding.layout())
         self._n_steps = math.ceil(len(rows.values) / settings.batch_size)
+        self._core_answers = None
+        if validation is not None:
+            self._core_answers = _core_answers(core, encoding, validation)
+        self._share = np.ones(self._architecture.n_columns)
         self._loss_curve, self._scores = [], []
         self._n_epochs, self._is_stopped = settings.max_iter, False
 
@@ -341,13 +417,7 @@ class _Run:
         best, best_epoch = self._steady_phase(start, settings.max_iter - anneal)
         if self._validation is not None:
             if best is start and settings.max_iter > anneal:
-                return _core_alone(
-                    self._rows,
-                    self._encoding,
-                    self._core.rank,
-                    self._loss_curve,
-                    self._scores,
-                )
+                return self._core_alone()
             share = _ANNEAL_SHARE / (1 - _ANNEAL_SHARE)
             left = settings.max_iter - len(self._loss_curve)
             anneal = min(math.ceil(share * best_epoch), left)
@@ -364,9 +434,10 @@ class _Run:
             if following is None:
                 break
             state = following
-            score = self._score(state)
+            score, share = self._score(state)
             if score is None or score > max(self._scores[:-1]) + self._settings.tol:
                 best, best_epoch, since = state, epoch + count, 0
+                self._share = share
             else:
                 since += 1
             self._report(state, score)
@@ -435,14 +506,17 @@ class _Run:
     def _warm_up(self, step):
         return np.minimum(1.0, (step + 1) / _WARM_UP_STEPS)
 
-    def _score(self, state) -> float | None:
-        """Return how well the held-out cells are predicted, if there are any."""
-        if self._validation is None:
-            return None
-        shown = self._engine.place(self._validation.shown)
+    def _score(self, state) -> tuple[float | None, np.ndarray]:
+        """Return how well the held-out cells are predicted, and the shares for it."""
+        validation = self._validation
+        if validation is None:
+            return None, self._share
+        shown = self._engine.place(validation.shown)
         answers = self._engine.answer(state.average, self._layout, shown)
-        self._scores.append(self._validation.score(*answers))
-        return self._scores[-1]
+        answers = validation.answers(*answers)
+        share, loss = validation.best_pool(self._core_answers, answers)
+        self._scores.append(validation.score(loss))
+        return self._scores[-1], share
 
     def _report(self, state, score) -> None:
         if self._on_check is None:
@@ -458,9 +532,20 @@ class _Run:
         self._is_stopped |= bool(self._on_check(check))
 
     def _outcome(self, state) -> Trained:
-        weights = self._engine.weights(state.average)
         return Trained(
-            self._architecture, weights, list(self._loss_curve), list(self._scores)
+            self._architecture,
+            self._engine.weights(state.average),
+            None if np.all(self._share == 1.0) else self._core_alone(),
+            self._share,
+            list(self._loss_curve),
+            list(self._scores),
+        )
+
+    def _core_alone(self) -> Trained:
+        """Return the core fitted to all cells, without networks."""
+        rank = self._core.rank
+        return _core_alone(
+            self._rows, self._encoding, rank, self._loss_curve, self._scores
         )
 
     def _warn_not_finite(self):
