@@ -18,7 +18,7 @@ FLOORS = [
     ["_dtypes", "_files", "_copies", "_likelihoods", "_threads", "_progress"],
     ["_columns", "_containers", "_factor_analysis", "_numpy_ops", "_persistence"],
     ["_tables", "_encoding", "amputation", "metrics", "datasets"],
-    ["_vae"],
+    ["_vae", "_validation"],
     ["_engine"],
     ["_training", "_conditional"],
     ["_base"],

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from vaeimpute import _training
+from vaeimpute import _training, _validation
 from vaeimpute._columns import Column
 from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._engine import Engine
 from vaeimpute._factor_analysis import fit_factor_analysis
-from vaeimpute._training import Settings, _hold_out, _Validation, train
+from vaeimpute._training import Settings, train
+from vaeimpute._validation import Validation, hold_out
 
 SETTINGS = Settings(
     n_components=2, hidden_layer_sizes=(8,), max_iter=5, batch_size=32, tol=0.0
@@ -53,7 +54,7 @@ def table():
 def everything_held_out(table):
     rows, encoding = table
     nothing = Rows(rows.values, np.zeros_like(rows.observed))
-    return _Validation(nothing, rows, nothing, encoding)
+    return Validation(nothing, rows, nothing, encoding)
 
 
 def score(validation, numbers, log_levels):
@@ -106,7 +107,7 @@ def test_score_counts_an_outlier_as_three_standard_deviations():
 
 
 def test_score_ignores_cells_that_are_not_held_out(table):
-    validation = _hold_out(*table, 0.3, np.random.default_rng(0))
+    validation = hold_out(*table, 0.3, np.random.default_rng(0))
     shape = validation.truth.values.shape
     numbers, log_levels = np.zeros((shape[0], 4)), np.full((shape[0], 5), -1.0)
     before = score(validation, numbers, log_levels)
@@ -170,7 +171,7 @@ def test_pool_needs_no_held_out_cell_of_a_column():
     rows, encoding = encode(rng.normal(size=(50, 2)))
     observed = np.column_stack([np.ones(50, bool), np.zeros(50, bool)])
     nothing = Rows(rows.values, np.zeros_like(observed))
-    validation = _Validation(nothing, Rows(rows.values, observed), nothing, encoding)
+    validation = Validation(nothing, Rows(rows.values, observed), nothing, encoding)
     core = of_everything(validation, np.zeros((50, 2)))
     networks = of_everything(validation, rows.values)
 
@@ -183,7 +184,7 @@ def test_pool_needs_no_held_out_cell_of_a_column():
 @pytest.mark.parametrize("fraction", [0.1, 0.5])
 def test_held_out_cells_are_a_share_of_the_observed_ones(table, fraction):
     rows, encoding = make_table(1_000)
-    validation = _hold_out(rows, encoding, fraction, np.random.default_rng(0))
+    validation = hold_out(rows, encoding, fraction, np.random.default_rng(0))
 
     held_out = rows.observed & ~validation.training.observed
     assert held_out.sum() == pytest.approx(fraction * rows.observed.sum(), rel=0.1)
@@ -201,7 +202,7 @@ def test_every_column_keeps_cells_to_learn_from():
     values = rng.normal(size=(60, 4))
     values[2:, 1] = values[4:, 2] = np.nan
     rows, encoding = encode(values)
-    validation = _hold_out(rows, encoding, 0.8, rng)
+    validation = hold_out(rows, encoding, 0.8, rng)
     kept = validation.training.observed.sum(axis=0)
     assert kept[1] == 2
     assert np.all(kept >= np.minimum(3, rows.observed.sum(axis=0)))
@@ -209,8 +210,8 @@ def test_every_column_keeps_cells_to_learn_from():
 
 
 def test_cells_of_so_many_rows_are_held_out_at_most(table, monkeypatch):
-    monkeypatch.setattr(_training, "_VALIDATION_ROWS", 10)
-    validation = _hold_out(*table, 0.5, np.random.default_rng(0))
+    monkeypatch.setattr(_validation, "_VALIDATION_ROWS", 10)
+    validation = hold_out(*table, 0.5, np.random.default_rng(0))
     assert len(validation.truth.values) <= 10
 
 
@@ -234,7 +235,7 @@ def test_held_out_cells_are_trained_on_only_afterwards(table, monkeypatch):
 
 def test_core_is_chosen_without_the_held_out_cells(table):
     rows, encoding = table
-    validation = _hold_out(rows, encoding, 0.3, np.random.default_rng(0))
+    validation = hold_out(rows, encoding, 0.3, np.random.default_rng(0))
     settings = SETTINGS.resolve(len(rows.values))
     held_out = rows.observed & ~validation.training.observed
     values = np.where(held_out, 0.0, rows.values).astype(np.float32)
@@ -258,7 +259,7 @@ def test_rank_follows_the_table():
     values[rng.random(values.shape) < 0.2] = np.nan
     rows, encoding = encode(values)
     settings = Settings().resolve(400)
-    validation = _hold_out(rows, encoding, 0.1, rng)
+    validation = hold_out(rows, encoding, 0.1, rng)
 
     core = _training._choose_core(rows, encoding, settings, validation)
 

@@ -10,7 +10,6 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -19,31 +18,21 @@ from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._engine import MAX_STEPS, Engine, Steps, TrainingState
 from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
-from vaeimpute._likelihoods import pool_levels, pool_numbers
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import VAE, Architecture, initial_weights
+from vaeimpute._validation import hold_out
 
 #: Largest share of a row's observed cells that a training step hides.
 _MAX_HIDDEN_RATE = 0.5
-
-#: Rows whose cells are held out, at most.
-_VALIDATION_ROWS = 4096
 
 #: Rank search: larger ranks tried after the best so far, and the work of one EM
 #: step (rows x values x rank^2) above which a sample of the rows must do.
 _RANK_PATIENCE = 2
 _CORE_WORK = 2**29
 
-#: Errors beyond so many standard deviations count as so many when checks are scored.
-_LARGEST_ERROR = 3.0
-
 #: Steps of growing learning rate, and steps between two looks at held-out cells.
 _WARM_UP_STEPS = 100
 _CHECK_STEPS = 100
-
-#: Shares of the networks in a column's answers that are tried; the core has the rest.
-#: The first of equals is taken.
-_NETWORK_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 #: Share of all epochs kept for annealing the learning rate on all cells.
 _ANNEAL_SHARE = 0.3
@@ -175,122 +164,13 @@ def train(
     settings = settings.resolve(len(rows.values))
     validation = None
     if settings.early_stopping:
-        validation = _hold_out(rows, encoding, settings.validation_fraction, generator)
+        validation = hold_out(rows, encoding, settings.validation_fraction, generator)
     core = _choose_core(rows, encoding, settings, validation)
     nothing_to_judge_by = settings.early_stopping and validation is None
     if nothing_to_judge_by or not settings.hidden_layer_sizes:
         return _core_alone(rows, encoding, core.rank, [], [])
     run = _Run(rows, encoding, settings, core, validation, generator, on_check)
     return run.train()
-
-
-@dataclass(frozen=True)
-class _Validation:
-    """Held-out cells: the rows they lie in, as they are and without them.
-
-    What a model says of these cells is kept as one number each: of a numeric cell
-    its guess, of a nominal one the log-probability of its true level.
-    """
-
-    training: Rows  # the whole table without the held-out cells
-    truth: Rows  # rows with held-out cells
-    shown: Rows  # the same rows without them
-    encoding: Encoding
-
-    @cached_property
-    def _cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Row, column and true value of each held-out cell."""
-        row, column = np.nonzero(self.truth.observed & ~self.shown.observed)
-        return row, column, self.truth.values[row, column].astype(float)
-
-    @cached_property
-    def _is_number(self) -> np.ndarray:
-        return self._cells[1] < len(self.encoding.numeric)
-
-    @cached_property
-    def baseline(self) -> float:
-        """Loss of the columns' means and shares."""
-        _, column, truth = self._cells
-        loss = self._is_number.astype(float)
-        for k, levels in enumerate(self.encoding.levels, len(self.encoding.numeric)):
-            at = column == k
-            loss[at] = -np.log(levels.share[truth[at].astype(int)])
-        return max(float(loss.sum()), 1e-12)
-
-    def answers(self, numbers: np.ndarray, log_levels: np.ndarray) -> np.ndarray:
-        """Pick what is said of the held-out cells, (n_cells,)."""
-        row, column, truth = self._cells
-        starts = [block.start for block in self.encoding.level_blocks()]
-        starts = np.array([0] * len(self.encoding.numeric) + starts)
-        answers = np.empty(len(row))
-        at = self._is_number
-        answers[at] = numbers[row[at], column[at]]
-        at = ~at
-        answers[at] = log_levels[row[at], (starts[column] + truth.astype(int))[at]]
-        return answers
-
-    def losses(self, answers: np.ndarray) -> np.ndarray:
-        """Return the loss of each held-out cell: squared error, or log-loss."""
-        # A few outliers must not choose for all the other cells.
-        error = np.minimum(np.abs(answers - self._cells[2]), _LARGEST_ERROR)
-        return np.where(self._is_number, error**2, -answers)
-
-    def score(self, loss: float) -> float:
-        """Return the explained share of the held-out cells, at most 1."""
-        return float(1.0 - loss / self.baseline)
-
-    def best_pool(self, core, networks) -> tuple[np.ndarray, float]:
-        """Return the networks' best share in each column's answers, and the loss."""
-        loss_of_core = self.losses(core)
-        losses = []
-        for share in _NETWORK_SHARES:
-            levels = pool_levels(core, networks, share)
-            numbers = pool_numbers(core, networks, share)
-            losses.append(self.losses(np.where(self._is_number, numbers, levels)))
-        gains = [self._expected_gain(loss_of_core - loss) for loss in losses]
-        best = np.argmax(gains, axis=0)
-        of_cells = best[self._cells[1]]
-        loss = np.array(losses)[of_cells, np.arange(len(of_cells))].sum()
-        return np.array(_NETWORK_SHARES)[best], float(loss)
-
-    def _expected_gain(self, gain: np.ndarray) -> np.ndarray:
-        """Return the mean gain of each column's cells, with luck taken out.
-
-        Few cells of a column are held out: its mean is drawn to that of all columns
-        by as much as its sampling error explains of their spread (empirical Bayes
-        for means that are normal between columns and within them).
-        """
-        column = self._cells[1]
-        count = np.bincount(column, minlength=self.truth.values.shape[1])
-        seen = np.maximum(count, 1)
-        mean = np.bincount(column, gain, len(count)) / seen
-        squares = np.bincount(column, (gain - mean[column]) ** 2, len(count))
-        error = squares / (seen * np.maximum(seen - 1, 1))
-        some = count > 1
-        common = gain.mean()
-        spread = np.var(mean[some]) if np.any(some) else 0.0
-        between = max(spread - np.mean(error, where=some), 0.0) if spread else 0.0
-        trust = between / np.maximum(between + error, 1e-12) * some
-        return common + trust * (mean - common)
-
-
-def _hold_out(rows, encoding, fraction, generator) -> _Validation | None:
-    """Hold out a share of the observed cells, of at most a few thousand rows."""
-    n_rows = len(rows.values)
-    chosen = np.sort(generator.permutation(n_rows)[:_VALIDATION_ROWS])
-    hidden = np.zeros(rows.observed.shape, bool)
-    hidden[chosen] = generator.random((len(chosen), hidden.shape[1])) < fraction
-    hidden &= rows.observed
-    # What remains of each column must still show its spread.
-    hidden[:, (rows.observed & ~hidden).sum(axis=0) < 3] = False
-    chosen = chosen[hidden[chosen].any(axis=1)]
-    if not len(chosen):
-        return None
-    training = Rows(rows.values, rows.observed & ~hidden)
-    truth, shown = (
-        Rows(r.values[chosen], r.observed[chosen]) for r in (rows, training)
-    )
-    return _Validation(training, truth, shown, encoding)
 
 
 def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
