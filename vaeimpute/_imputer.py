@@ -20,10 +20,11 @@ class VAEImputer(TransformerMixin, BaseVAE):
     """Impute missing cells with a variational autoencoder.
 
     The model learns from the observed cells of an incomplete table and fills
-    each missing cell with its conditional mean (numbers) or likeliest level
-    (strings, categories, booleans) given all observed cells of its row. It
-    starts as factor analysis and adds neural networks as long as they predict
-    held-out cells better, so that plain defaults suit small and large tables.
+    each missing cell with its conditional mean (numbers, dates, durations) or
+    likeliest level (strings, categories, booleans) given all observed cells of
+    its row. It starts as factor analysis and adds neural networks, column by
+    column as far as they predict held-out cells better, so that plain defaults
+    suit small and large tables.
 
     Parameters
     ----------
@@ -129,9 +130,10 @@ class VAEImputer(TransformerMixin, BaseVAE):
 
     Notes
     -----
-    `transform` is deterministic, and a row's answer does not depend on the rows
-    beside it. A level never seen at `fit` counts as missing for the model and
-    stays in the table.
+    Columns that equal another one up to scale and shift in every row are left
+    out of the model and computed from it. `transform` is deterministic, and a
+    row's answer does not depend on the rows beside it. A level never seen at
+    `fit` counts as missing for the model and stays in the table.
 
     References
     ----------
@@ -231,7 +233,8 @@ class VAEImputer(TransformerMixin, BaseVAE):
         Parameters
         ----------
         X : DataFrame or array of shape (n_samples, n_features)
-            Numeric, boolean and nominal columns.
+            Of pandas, polars or NumPy: numbers, booleans, strings, categories,
+            dates and durations.
         y : ignored
 
         Returns
@@ -242,7 +245,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
         ------
         ValueError
             On infinite values, a table without any observed cell, bounds that
-            cross, or columns of a kind that is not supported.
+            cross, free text, or columns of a kind that is not supported.
         TypeError
             On cells that are neither text nor numbers.
         """
@@ -276,8 +279,8 @@ class VAEImputer(TransformerMixin, BaseVAE):
         Returns
         -------
         filled : DataFrame or ndarray of shape (n_samples, n_features_out)
-            A table like `X`: same index, dtypes and observed cells. Arrays of
-            integers come back as float64.
+            A table like `X`: same container, index, dtypes and observed cells.
+            Arrays of integers come back as float64.
         """
         check_is_fitted(self)
         X = self._check_table(X)
