@@ -9,6 +9,7 @@ import pytest
 from scipy.special import expit
 
 from vaeimpute import VAEImputer
+from vaeimpute.model_selection import hidden_cell_score
 
 N_ROWS = 120
 
@@ -414,3 +415,29 @@ def test_polars_with_indicators_and_empty_columns(in_polars):
         "missingindicator_nothing",
     ]
     assert filled.null_count().sum_horizontal()[0] == 0
+
+
+# Scores of hidden cells.
+
+
+def test_polars_tables_are_scored_like_those_of_pandas():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"])
+    table["d"] = rng.choice(["x", "y"], size=60)
+    scores = []
+    for X in (table, pl.from_pandas(table)):
+        scorers = [hidden_cell_score(metric=metric) for metric in ("mae", "accuracy")]
+        scores.append([scorer(linear().fit(X), X) for scorer in scorers])
+    np.testing.assert_allclose(*scores)
+    in_polars = linear().set_output(transform="polars").fit(table)
+    assert hidden_cell_score(metric="mae")(in_polars, table) == scores[0][0]
+
+
+def test_free_text_is_not_scored():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 2)), columns=["a", "b"])
+    table["note"] = [f"a long remark, the {i}th of all" for i in range(60)]
+    imputer = linear(text_features="passthrough").fit(table)
+    with pytest.raises(ValueError, match="expected a table with nominal columns"):
+        hidden_cell_score(metric="accuracy")(imputer, table)
+    assert hidden_cell_score(metric="nrmse")(imputer, table) < 0
