@@ -28,3 +28,22 @@ def mixed_table():
     ).infer_objects()
     observed = rng.random(table.shape) > 0.15
     return table.where(observed)
+
+
+@pytest.fixture
+def typed_table():
+    """Return three rows in dtypes that a file has to bring back."""
+    return pd.DataFrame(
+        {
+            "whole": pd.array([1, None, 3], dtype="Int32"),
+            "plain": np.array([1, 2, 3]),
+            "number": np.array([0.5, np.nan, 2.5], dtype="float32"),
+            "level": pd.Categorical(["b", None, "b"], categories=["b", "a"]),
+            "flag": pd.array([True, None, True], dtype="boolean"),
+            "text": ["u", None, "u"],
+            "when": pd.to_datetime(["2020-01-01", None, "2020-01-03"]).tz_localize(
+                "Europe/Oslo"
+            ),
+        },
+        index=pd.Index(["p", "q", "r"], name="person"),
+    )
