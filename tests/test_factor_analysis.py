@@ -126,6 +126,18 @@ def test_contents_of_unobserved_cells_change_nothing(rng, content):
     )
 
 
+def test_start_is_gone_on_from(rng):
+    values, observed = draw(rng.normal(size=(6, 2)), 0.5, 200, rng, missing=0.3)
+    halfway = fit_factor_analysis(values, observed, 2, max_iter=4, tol=0.0)
+
+    onwards = fit_factor_analysis(
+        values, observed, 2, max_iter=6, tol=0.0, start=halfway
+    )
+
+    at_once = fit_factor_analysis(values, observed, 2, max_iter=10, tol=0.0)
+    np.testing.assert_array_equal(onwards.loadings, at_once.loadings)
+
+
 def test_likelihood_never_falls(rng):
     values, observed = draw(rng.normal(size=(6, 2)), 0.5, 120, rng, missing=0.3)
     totals = []

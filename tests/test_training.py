@@ -277,9 +277,9 @@ def test_core_of_a_long_table_is_fitted_to_a_sample(monkeypatch):
     whole = _training._fit_core(rows, encoding, 1)
     seen = []
 
-    def spy(values, observed, rank):
+    def spy(values, observed, rank, start):
         seen.append(len(values))
-        return fit_factor_analysis(values, observed, rank)
+        return fit_factor_analysis(values, observed, rank, start=start)
 
     monkeypatch.setattr(_training, "fit_factor_analysis", spy)
     monkeypatch.setattr(_training, "_CORE_WORK", 1)
@@ -296,8 +296,14 @@ def assert_core_of_all_cells(trained, rows, encoding):
     core = _training._fit_core(rows, encoding, trained.architecture.n_latent)
     expected = _training._core_weights(core, trained.architecture)
     assert trained.weights.keys() == expected.keys()
-    for name, weight in expected.items():
-        np.testing.assert_array_equal(trained.weights[name], weight)
+    # Another start, the same distribution; loadings may be turned.
+    one, other = (
+        weights["core.loadings"] @ weights["core.loadings"].T
+        for weights in (trained.weights, expected)
+    )
+    np.testing.assert_allclose(one, other, atol=0.03)
+    for name in ("core.mean", "core.log_noise"):
+        np.testing.assert_allclose(trained.weights[name], expected[name], atol=0.05)
 
 
 def test_core_is_kept_where_networks_do_not_pay(table):

@@ -72,6 +72,7 @@ def fit_factor_analysis(
     prior_rows: float = 2.0,
     max_iter: int = 60,
     tol: float = 1e-3,
+    start: FactorAnalysis | None = None,
 ) -> FactorAnalysis:
     """Fit factor analysis to the observed cells by parameter-expanded EM.
 
@@ -89,6 +90,8 @@ def fit_factor_analysis(
         the value's whole variance: what keeps a small table from fitting noise.
     max_iter, tol : int, float
         EM stops when no communality moves by more than `tol`.
+    start : FactorAnalysis, optional
+        Where EM starts, of the same rank: a model of nearly the same cells.
 
     References
     ----------
@@ -96,7 +99,7 @@ def fit_factor_analysis(
     & Wu (1998), *Parameter expansion to accelerate EM*.
     """
     values = np.where(observed, values, 0.0)
-    model = _principal_start(values, observed, rank, noise_floor)
+    model = start or _principal_start(values, observed, rank, noise_floor)
     for _ in range(max_iter):
         before = np.sum(model.loadings**2, axis=1)
         model = _em_step(model, values, observed, noise_floor, prior_rows)

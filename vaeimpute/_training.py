@@ -168,7 +168,7 @@ def train(
     core = _choose_core(rows, encoding, settings, validation)
     nothing_to_judge_by = settings.early_stopping and validation is None
     if nothing_to_judge_by or not settings.hidden_layer_sizes:
-        return _core_alone(rows, encoding, core.rank, [], [])
+        return _core_alone(rows, encoding, core, [], [])
     run = _Run(rows, encoding, settings, core, validation, generator, on_check)
     return run.train()
 
@@ -200,14 +200,16 @@ def _candidate_ranks(n_values: int) -> list[int]:
     return [rank for rank in (1, 2, 4, 8, 16, 32) if rank < top] + [top]
 
 
-def _fit_core(rows: Rows, encoding: Encoding, rank: int) -> FactorAnalysis:
+def _fit_core(
+    rows: Rows, encoding: Encoding, rank: int, start: FactorAnalysis | None = None
+) -> FactorAnalysis:
     model = VAE(_architecture(encoding, rank, ()), _numpy_ops)
     n_rows, n_values = len(rows.values), model.architecture.n_values
     limit = max(1_000, _CORE_WORK // (n_values * rank * rank))
     some = slice(None) if n_rows <= limit else _spread_over(n_rows, limit)
     cells = model.cells(encoding.layout(), rows.values[some], rows.observed[some])
     with one_blas_thread:
-        return fit_factor_analysis(cells.values, cells.present > 0, rank)
+        return fit_factor_analysis(cells.values, cells.present > 0, rank, start=start)
 
 
 def _core_answers(core, encoding, validation) -> np.ndarray:
@@ -251,9 +253,9 @@ def _core_weights(core: FactorAnalysis, architecture: Architecture):
     return {name: weight.astype(np.float32) for name, weight in weights.items()}
 
 
-def _core_alone(rows, encoding, rank, loss_curve, scores) -> Trained:
-    """Fit the core to all cells and leave it at that."""
-    core = _fit_core(rows, encoding, rank)
+def _core_alone(rows, encoding, core, loss_curve, scores) -> Trained:
+    """Fit the core on to all cells and leave it at that."""
+    core = _fit_core(rows, encoding, core.rank, start=core)
     architecture = _architecture(encoding, core.rank, ())
     weights = _core_weights(core, architecture)
     share = np.zeros(architecture.n_columns)
@@ -423,9 +425,8 @@ class _Run:
 
     def _core_alone(self) -> Trained:
         """Return the core fitted to all cells, without networks."""
-        rank = self._core.rank
         return _core_alone(
-            self._rows, self._encoding, rank, self._loss_curve, self._scores
+            self._rows, self._encoding, self._core, self._loss_curve, self._scores
         )
 
     def _warn_not_finite(self):
