@@ -236,7 +236,7 @@ def test_held_out_cells_are_trained_on_only_afterwards(table, monkeypatch):
 def test_core_is_chosen_without_the_held_out_cells(table):
     rows, encoding = table
     validation = hold_out(rows, encoding, 0.3, np.random.default_rng(0))
-    settings = SETTINGS.resolve(len(rows.values))
+    settings = SETTINGS
     held_out = rows.observed & ~validation.training.observed
     values = np.where(held_out, 0.0, rows.values).astype(np.float32)
     blanked = replace(validation, training=Rows(values, validation.training.observed))
@@ -258,7 +258,7 @@ def test_rank_follows_the_table():
     values += 0.3 * rng.normal(size=values.shape)
     values[rng.random(values.shape) < 0.2] = np.nan
     rows, encoding = encode(values)
-    settings = Settings().resolve(400)
+    settings = Settings()
     validation = hold_out(rows, encoding, 0.1, rng)
 
     core = _training._choose_core(rows, encoding, settings, validation)
@@ -524,7 +524,7 @@ SIZES = [1, 20, 150, 300, 1_000, 6_000, 50_000, 10**6]
 
 
 def test_automatic_settings_grow_with_the_table():
-    resolved = [Settings().resolve(n_rows) for n_rows in SIZES]
+    resolved = [Settings().resolve(n_rows, 16) for n_rows in SIZES]
     steps = {}  # by width, as wider networks make fewer
     for n_rows, settings in zip(SIZES, resolved, strict=True):
         assert all(units > 0 for units in settings.hidden_layer_sizes)
@@ -553,6 +553,11 @@ def test_given_settings_stay(n_rows):
         batch_size=13,
         learning_rate_init=0.017,
     )
-    assert given.resolve(n_rows) == given
-    resolved = Settings().resolve(n_rows)
-    assert resolved.resolve(n_rows) == resolved
+    assert given.resolve(n_rows, given.n_components) == given
+    resolved = Settings().resolve(n_rows, 16)
+    assert resolved.resolve(n_rows, 16) == resolved
+
+
+def test_steps_that_take_longer_are_fewer():
+    epochs = [Settings().resolve(5_000, d).max_iter for d in (2, 16, 32, 64)]
+    assert epochs[0] == epochs[1] > epochs[2] > epochs[3] > 0.3 * epochs[0]

@@ -40,7 +40,8 @@ class VAEImputer(TransformerMixin, BaseVAE):
     max_iter : int or "auto", default="auto"
         Passes over the rows (epochs), at most. "auto" makes up to 5,000
         steps with tables of less than 3,000 rows, about 2,000 wider ones with
-        larger tables, and no more than ten times the rows.
+        larger tables, fewer with more than 16 latents, and no more than ten
+        times the rows.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" grows from 32 to 1,024 with the number of rows.
     learning_rate_init : float or "auto", default="auto"
