@@ -90,6 +90,14 @@ def test_every_kind_comes_back_filled(every_kind, rng):
     assert (filled["wait"] % pd.Timedelta("1min") == pd.Timedelta(0)).all()
 
 
+def test_rows_held_at_once_change_nothing(every_kind, rng, monkeypatch):
+    table = holed(every_kind, rng)
+    imputer = linear().fit(table)
+    whole = imputer.transform(table)
+    monkeypatch.setattr("vaeimpute._imputer._ROWS_AT_ONCE", 7)
+    pd.testing.assert_frame_equal(imputer.transform(table), whole)
+
+
 @pytest.mark.parametrize(
     "name", ["height", "income", "visits", "share", "born", "wait"]
 )

@@ -15,6 +15,9 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from vaeimpute._base import BaseVAE
 from vaeimpute._progress import Progress
 
+#: Rows whose probabilities of all levels are held in memory together.
+_ROWS_AT_ONCE = 4096
+
 
 class VAEImputer(TransformerMixin, BaseVAE):
     """Impute missing cells with a variational autoencoder.
@@ -315,10 +318,11 @@ class VAEImputer(TransformerMixin, BaseVAE):
 
     def _guesses(self, values, chosen):
         """Return bounded guesses in every row that has a cell to fill."""
-        holed = np.flatnonzero(chosen.any(axis=1))
-        some, guesses = values[holed], np.zeros(values.shape)
-        filling = self._model.fill(self._encoding.encode(some))
-        guesses[holed] = self._encoding.fill(some, *filling)
+        holed, guesses = np.flatnonzero(chosen.any(axis=1)), np.zeros(values.shape)
+        for start in range(0, len(holed), _ROWS_AT_ONCE):
+            at = holed[start : start + _ROWS_AT_ONCE]
+            filling = self._model.fill(self._encoding.encode(values[at]))
+            guesses[at] = self._encoding.fill(values[at], *filling)
         columns = self._schema.columns
         numeric = [column.kind == "numeric" for column in columns]
         low, high = self._bounds()
