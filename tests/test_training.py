@@ -502,17 +502,19 @@ def test_loss_that_is_no_number_names_the_most_extreme_column(early_stopping):
     assert np.all(np.isfinite(trained.loss_curve))
 
 
-def test_warning_says_how_many_epochs_were_trained(table, monkeypatch):
+@pytest.mark.parametrize("loss", [np.nan, np.inf, 1e9])
+def test_warning_says_how_many_epochs_were_trained(table, monkeypatch, loss):
     run, calls = Engine.train, []
 
     def spy(self, *arguments):
         calls.append(arguments)
         state, losses = run(self, *arguments)
         # Three epochs at a constant rate are one call, annealing is the next.
-        return state, losses if len(calls) == 1 else np.full_like(losses, np.nan)
+        return state, losses if len(calls) == 1 else np.full_like(losses, loss)
 
     monkeypatch.setattr(Engine, "train", spy)
-    with pytest.warns(ConvergenceWarning, match=r"no longer finite after epoch 3:"):
+    message = r"no longer finite, or diverged, after epoch 3:"
+    with pytest.warns(ConvergenceWarning, match=message):
         trained = train(*table, replace(SETTINGS, early_stopping=False), seed=0)
     assert len(calls) == 2
     assert len(trained.loss_curve) == 3

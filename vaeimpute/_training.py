@@ -37,6 +37,9 @@ _CHECK_STEPS = 100
 #: Share of all epochs kept for annealing the learning rate on all cells.
 _ANNEAL_SHARE = 0.3
 
+#: A loss beyond so many nats per column has diverged.
+_LARGEST_LOSS = 1e5
+
 _MAX_RANK = 64
 
 
@@ -378,7 +381,7 @@ class _Run:
             )
             losses.append(loss)
         by_epoch = np.concatenate(losses).reshape(count, -1).mean(axis=1)
-        if not np.all(np.isfinite(by_epoch)):
+        if not np.all(np.abs(by_epoch) < _LARGEST_LOSS):  # or it is no number
             self._warn_not_finite()
             return None
         self._loss_curve.extend(by_epoch.tolist())
@@ -450,7 +453,8 @@ class _Run:
                 f"{largest[j]:.3g} standard deviations from its mean."
             )
         warnings.warn(
-            f"The loss was no longer finite after epoch {len(self._loss_curve)}: "
+            "The loss was no longer finite, or diverged, after epoch "
+            f"{len(self._loss_curve)}: "
             f"training stopped and the last good weights are kept.{where} A smaller "
             "learning_rate_init may help.",
             ConvergenceWarning,
