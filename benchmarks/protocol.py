@@ -85,7 +85,12 @@ def fill(method: Method, incomplete: pd.DataFrame) -> tuple[np.ndarray, dict[str
     """Return the filled table and what filling it took."""
     for module in method.imports:
         import_module(module)
-    imputer = method.make()
+    filled, measured = timed_fill(method.make(), incomplete)
+    return np.asarray(filled), measured
+
+
+def timed_fill(imputer: Any, incomplete: pd.DataFrame) -> tuple[Any, dict[str, Any]]:
+    """Fit an imputer to a table, fill it, and return what that took."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         start = time.perf_counter()
@@ -93,7 +98,7 @@ def fill(method: Method, incomplete: pd.DataFrame) -> tuple[np.ndarray, dict[str
         fitted = time.perf_counter()
         filled = imputer.transform(incomplete)
         end = time.perf_counter()
-    return np.asarray(filled), {
+    return filled, {
         "fit_seconds": round(fitted - start, 3),
         "transform_seconds": round(end - fitted, 3),
         "warnings": sorted({warning.category.__name__ for warning in caught}),

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,12 @@ import numpy as np
 import pandas as pd
 from pyarrow import parquet
 
-from benchmarks.protocol import append_line, in_fresh_process, read_lines
+from benchmarks.protocol import (
+    append_line,
+    in_fresh_process,
+    read_lines,
+    timed_fill,
+)
 from benchmarks.run import RESULTS, environment
 from vaeimpute import VAEImputer
 
@@ -106,19 +109,8 @@ def fill_whole(table: pd.DataFrame, imputer: Any) -> dict[str, Any]:
         "hidden_rate": rate,
         "memory_before": peak_memory(),
     }
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        start = time.perf_counter()
-        imputer.fit(table)
-        fitted = time.perf_counter()
-        filled = imputer.transform(table)
-        end = time.perf_counter()
-    row |= {
-        "fit_seconds": round(fitted - start, 3),
-        "transform_seconds": round(end - fitted, 3),
-        "memory_peak": peak_memory(),
-        "warnings": sorted({warning.category.__name__ for warning in caught}),
-    }
+    filled, measured = timed_fill(imputer, table)
+    row |= measured | {"memory_peak": peak_memory()}
     check_filled(table, filled)
     return row
 

@@ -15,8 +15,11 @@ PACKAGE = Path(vaeimpute.__file__).parent
 
 # A module imports only from the floors before its own.
 FLOORS = [
-    ["_dtypes", "_files", "_copies", "_likelihoods", "_threads", "_progress"],
-    ["_columns", "_containers", "_factor_analysis", "_numpy_ops", "_persistence"],
+    ["_dtypes", "_files", "_copies", "_scales", "_threads", "_progress"],
+    [
+        *("_columns", "_containers", "_likelihoods", "_factor_analysis"),
+        *("_numpy_ops", "_persistence"),
+    ],
     ["_tables", "_encoding", "amputation", "metrics", "datasets"],
     ["_vae", "_validation"],
     ["_engine"],

@@ -17,7 +17,7 @@ from scipy.linalg import block_diag
 
 from vaeimpute._columns import Column
 from vaeimpute._copies import Copies
-from vaeimpute._likelihoods import (
+from vaeimpute._scales import (
     NOMINAL_LIKELIHOODS,
     NUMERIC_LIKELIHOODS,
     Normal,

@@ -114,8 +114,8 @@ class VAEImputer(TransformerMixin, BaseVAE):
         Mean loss of each epoch, in nats per column.
     validation_scores_ : list of float
         Share of the held-out cells' variance and entropy that is explained, at
-        the start (the linear core alone) and at each check; empty without early
-        stopping.
+        the start (the linear core alone) and at each check (core and networks,
+        pooled column by column); empty without early stopping.
     likelihoods_ : dict of column to str
         How each column is modelled: a name as in `likelihoods`, "bernoulli" for
         two levels, or "copy" where it is computed from another column that it
