@@ -39,6 +39,7 @@ CASES = {
     "silu": [(STEEP,)],
     "softplus": [(STEEP,)],
     "solve_triangular": [(LOWER, STACK, True), (LOWER.transpose(0, 2, 1), STACK)],
+    "sqrt": [(np.abs(TABLE),)],
     "square": [(TABLE,)],
     "stop_gradient": [(TABLE,)],
     "sum": [(TABLE,), (TABLE, 1), (STACK, 2)],

@@ -362,6 +362,25 @@ def test_networks_learn_what_no_core_can():
     assert trained.loss_curve[-1] < trained.loss_curve[0] - 0.1
 
 
+def test_columns_that_tell_each_other_exactly_do_not_diverge():
+    # The core knows the latents to a fiftieth; a step of the networks must not
+    # move them by many of their standard deviations. It did, to a loss of 1e19.
+    rng = np.random.default_rng(0)
+    factors = rng.integers(8, size=(2_000, 3))
+    levels = rng.integers(4, size=(60, 8))
+    values = np.column_stack([levels[j][factors[:, j % 3]] for j in range(60)])
+    values = np.where(rng.random(values.shape) < 0.3, np.nan, values)
+    settings = Settings(
+        n_components=32,
+        hidden_layer_sizes=(192, 192),
+        batch_size=256,
+        max_iter=8,
+        early_stopping=False,
+    )
+    trained = train(*encode(values, (4,) * 60), settings, seed=0)
+    assert trained.loss_curve[-1] < 0.7 * trained.loss_curve[0]
+
+
 @pytest.mark.parametrize("max_iter", [1, 5])
 def test_without_early_stopping_all_epochs_are_trained(table, max_iter):
     settings = replace(SETTINGS, early_stopping=False, max_iter=max_iter)

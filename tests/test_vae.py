@@ -601,6 +601,22 @@ def test_first_step_moves_the_networks(case):
         assert np.any(found[f"{last}.kernel"] != 0.0)
 
 
+@pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
+def test_networks_move_the_posterior_by_five_deviations_at_most(case, ops, size):
+    """With loadings of this size the core knows nothing, something, nearly all."""
+    weights = case.weights | {"core.loadings": size * case.weights["core.loadings"]}
+    weights["encoder.mean.kernel"] = np.zeros_like(weights["encoder.mean.kernel"])
+    means = []
+    for shift in (0.0, 1.0):
+        weights["encoder.mean.bias"] = np.full(3, shift, np.float32)
+        _, posterior = encode(case, ops, weights=weights)
+        means.append(np.asarray(posterior.mean))
+    variance = np.sum(np.square(np.asarray(posterior.root)), axis=2)
+    # One over the sum of 1 and 1 / (5 deviations), both squared.
+    reach = np.sqrt(1.0 / (1.0 + 1.0 / (25.0 * variance)))
+    np.testing.assert_allclose(means[1] - means[0], reach, rtol=1e-3, atol=1e-5)
+
+
 def test_posterior_of_some_rows(mixed):
     _, posterior = encode(mixed)
     some = posterior.rows(slice(3, 7))

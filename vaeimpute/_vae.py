@@ -36,6 +36,11 @@ _FEATURE_BOUND = 6.0
 #: The networks may widen or narrow the core's posterior by e^2 at most.
 _LOG_SCALE_BOUND = 2.0
 
+#: A unit of the encoder's output moves the posterior by this many of its standard
+#: deviations at most. The bound curves with their inverse square: without a limit,
+#: near-exact columns (deviations of .02) make a usual learning rate diverge.
+_LARGEST_REACH = 5.0
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -217,7 +222,8 @@ class VAE:
             fill = ops.stop_gradient(mean) + self._dense(
                 weights, "encoder.fill", hidden
             )
-            mean = mean + self._dense(weights, "encoder.mean", hidden)
+            shift = self._dense(weights, "encoder.mean", hidden)
+            mean = mean + _reach(ops, root) * shift
             raw = self._dense(weights, "encoder.log_scale", hidden)
             log_scale = _LOG_SCALE_BOUND * ops.tanh(raw / _LOG_SCALE_BOUND)
         return Posterior(mean, fill, log_scale, precision, factor, root)
@@ -440,6 +446,16 @@ def latent_log_density(ops, posterior: Posterior, noise):
     constant = noise.shape[1] * math.log(2 * math.pi)
     normal = -0.5 * (constant + ops.sum(ops.square(noise), 1))
     return normal - _log_determinant(ops, posterior)
+
+
+def _reach(ops, root):
+    """Return how far a unit of the encoder's output moves each latent.
+
+    One where the core knows little, `_LARGEST_REACH` standard deviations where it
+    knows much, (n_rows, n_latent).
+    """
+    variance = ops.sum(ops.square(root), 2)  # diagonal of A^-1
+    return 1.0 / ops.sqrt(1.0 + 1.0 / (_LARGEST_REACH**2 * variance))
 
 
 def _n_latent(ops, posterior: Posterior):
