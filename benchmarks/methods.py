@@ -9,7 +9,9 @@ from typing import Any
 
 from sklearn.impute import KNNImputer, SimpleImputer
 
+from benchmarks.em_gaussian import GaussianEM
 from benchmarks.encoded import Encoded
+from benchmarks.miss_forest import MissForest
 from vaeimpute import VAEImputer
 
 try:
@@ -42,5 +44,7 @@ METHODS = {
     "knn-distance": Method(
         partial(Encoded, KNNImputer(n_neighbors=5, weights="distance"))
     ),
+    "em-gaussian": Method(partial(Encoded, GaussianEM(), drop_first=True)),
+    "missforest": Method(partial(MissForest, random_state=0)),
     "vae": Method(partial(VAEImputer, random_state=0), imports=("keras",)),
 }
