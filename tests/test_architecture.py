@@ -27,7 +27,7 @@ FLOORS = [
     ["_base"],
     ["_imputer", "_transformer", "_supervised", "_outliers"],
     ["model_selection", "inference", "diagnostics", "streaming", "archive"],
-    ["report"],
+    ["report", "comparison"],
     ["cli"],
     ["__main__"],
 ]

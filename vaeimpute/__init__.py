@@ -10,22 +10,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vaeimpute import datasets, model_selection
+    from vaeimpute import amputation, comparison, datasets, metrics, model_selection
     from vaeimpute._imputer import VAEImputer
+    from vaeimpute.comparison import compare_imputers
 
 __version__ = "0.1.0"
 
-__all__ = ["VAEImputer", "__version__", "datasets", "model_selection"]
+__all__ = [
+    "VAEImputer",
+    "__version__",
+    "amputation",
+    "compare_imputers",
+    "comparison",
+    "datasets",
+    "metrics",
+    "model_selection",
+]
 
-_HOME_OF_CLASS = {"VAEImputer": "vaeimpute._imputer"}
+_HOME_OF_NAME = {
+    "VAEImputer": "vaeimpute._imputer",
+    "compare_imputers": "vaeimpute.comparison",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _HOME_OF_CLASS:
-        found = getattr(import_module(_HOME_OF_CLASS[name]), name)
+    if name in _HOME_OF_NAME:
+        found = getattr(import_module(_HOME_OF_NAME[name]), name)
     else:
         found = import_module(f"{__name__}.{name}")
     globals()[name] = found

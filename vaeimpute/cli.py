@@ -1,7 +1,8 @@
 """Fill the missing fields of files from the command line.
 
 ``vaeimpute impute IN -o OUT`` reads a table, lets `VAEImputer` fill it and writes it
-again with the missing fields filled and all others untouched.
+again with the missing fields filled and all others untouched. ``vaeimpute compare IN``
+says how well that would go, and whether something simpler does as well.
 """
 
 from __future__ import annotations
@@ -78,6 +79,49 @@ def _encoding(ctx: click.Context, param: click.Parameter, name: str) -> str:
     return name
 
 
+# Options of both commands.
+_seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same answer.",
+)
+_max_iter_option = click.option(
+    "--max-iter", type=click.IntRange(1), help="Passes over the rows, at most."
+)
+_categorical_option = click.option(
+    "--categorical",
+    multiple=True,
+    metavar="COLUMNS",
+    help="Columns whose numbers are names, comma separated.",
+)
+_missing_option = click.option(
+    "--missing",
+    multiple=True,
+    metavar="TEXT",
+    help="A further text that marks a missing field.",
+)
+_format_option = click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "tsv", "parquet"]),
+    help="Format where no ending says it. [default: csv]",
+)
+_delimiter_option = click.option(
+    "--delimiter",
+    callback=_delimiter,
+    help="What stands between fields. [default: , or tab]",
+)
+_encoding_option = click.option(
+    "--encoding",
+    callback=_encoding,
+    default="utf-8",
+    show_default=True,
+    help="Encoding of text files.",
+)
+
+
 @commands.command()
 @click.argument("source", metavar="IN")
 @click.option(
@@ -86,22 +130,9 @@ def _encoding(ctx: click.Context, param: click.Parameter, name: str) -> str:
     metavar="OUT",
     help="File to write, - for standard output. [default: -, if IN is -]",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="The same seed gives the same answer.",
-)
-@click.option(
-    "--max-iter", type=click.IntRange(1), help="Passes over the rows, at most."
-)
-@click.option(
-    "--categorical",
-    multiple=True,
-    metavar="COLUMNS",
-    help="Columns whose numbers are names, comma separated.",
-)
+@_seed_option
+@_max_iter_option
+@_categorical_option
 @click.option(
     "--discrete",
     multiple=True,
@@ -120,12 +151,7 @@ def _encoding(ctx: click.Context, param: click.Parameter, name: str) -> str:
     metavar="COLUMN=VALUE",
     help="Largest number or latest date to fill in.",
 )
-@click.option(
-    "--missing",
-    multiple=True,
-    metavar="TEXT",
-    help="A further text that marks a missing field.",
-)
+@_missing_option
 @click.option(
     "--text",
     type=click.Choice(["passthrough", "error"]),
@@ -133,24 +159,9 @@ def _encoding(ctx: click.Context, param: click.Parameter, name: str) -> str:
     show_default=True,
     help="What to do with columns of free text.",
 )
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(["csv", "tsv", "parquet"]),
-    help="Format where no ending says it. [default: csv]",
-)
-@click.option(
-    "--delimiter",
-    callback=_delimiter,
-    help="What stands between fields. [default: , or tab]",
-)
-@click.option(
-    "--encoding",
-    callback=_encoding,
-    default="utf-8",
-    show_default=True,
-    help="Encoding of text files.",
-)
+@_format_option
+@_delimiter_option
+@_encoding_option
 @click.option("--overwrite", is_flag=True, help="Let OUT be the same file as IN.")
 @click.option("-v", "--verbose", is_flag=True, help="Show progress.")
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
@@ -174,14 +185,53 @@ def impute(
     with _errors_in_one_line():
         file = _File.of(source, file_format)
         target = _target(file, output, file_format, overwrite)
-        if missing and file.format == "parquet":
-            raise click.UsageError("--missing is for CSV and TSV files")
-        texts = MISSING_TEXTS | {x.strip() for x in missing}
-        table = _read(file, delimiter, encoding, texts)
-        table, counts = _fill(table, options)
+        table, counts = _fill(_read(file, delimiter, encoding, missing), options)
         _write(table, target, delimiter, encoding)
     if not quiet:
         _say(_summary(counts, time.perf_counter() - start))
+
+
+@commands.command()
+@click.argument("source", metavar="IN")
+@click.option(
+    "--fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of the observed fields of each column to hide.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How often to hide fields and fit.",
+)
+@_seed_option
+@_max_iter_option
+@_categorical_option
+@_missing_option
+@_format_option
+@_delimiter_option
+@_encoding_option
+def compare(
+    source: str,
+    file_format: str | None,
+    delimiter: str | None,
+    encoding: str,
+    missing: Sequence[str],
+    **options: Any,
+) -> None:
+    """Say whether something simpler fills the table IN as well.
+
+    Hides fields of IN that are observed, and compares how four imputers fill them: the
+    column's mean or most frequent level, the nearest rows, regressions and the
+    autoencoder. IN is a CSV, TSV or Parquet file, by its ending; - is standard input.
+    """
+    with _errors_in_one_line():
+        file = _File.of(source, file_format)
+        table = _read(file, delimiter, encoding, missing)
+        click.echo(_report(table, options))
 
 
 @dataclass(frozen=True)
@@ -284,9 +334,12 @@ def _check_replaceable(
 
 
 def _read(
-    file: _File, delimiter: str | None, encoding: str, missing_texts: frozenset[str]
+    file: _File, delimiter: str | None, encoding: str, missing: Sequence[str]
 ) -> _Table:
     """Read a table; errors begin with the file's name."""
+    if missing and file.format == "parquet":
+        raise click.UsageError("--missing is for CSV and TSV files")
+    missing_texts = MISSING_TEXTS | {x.strip() for x in missing}
     try:
         content = file.read()
         if file.format == "parquet":
@@ -340,7 +393,7 @@ def _fill(table: _Table, options: dict[str, Any]) -> tuple[_Table, pd.Series]:
     some = frame.loc[:, frame.notna().any()]
     parameters = _parameters(options, categorical, table, some)
     missing = some.isna()
-    _warn_of_columns(table, frame.columns.difference(some.columns, sort=False))
+    _warn_of_columns(table, frame, some)
     if not missing.any(axis=None):
         return table, missing.sum()
     filled = _fill_frame(some, parameters)
@@ -353,20 +406,51 @@ def _fill(table: _Table, options: dict[str, Any]) -> tuple[_Table, pd.Series]:
 def _fill_frame(frame: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:
     from vaeimpute._imputer import VAEImputer
 
+    with _warnings_as_lines(parameters["verbose"]):
+        return VAEImputer(**parameters).fit_transform(frame)
+
+
+def _report(table: _Table, options: dict[str, Any]) -> str:
+    """Return what the imputers err in hidden fields of a table, and an advice."""
+    from vaeimpute.comparison import compare_imputers, default_imputers
+
+    categorical = _columns(options["categorical"], table, "--categorical")
+    table = table.with_words(categorical)
+    frame = table.frame()
+    some = frame.loc[:, frame.notna().any()]
+    _warn_of_columns(table, frame, some)
+    nominal = {"categorical_features": [x for x in categorical if x in some]}
+    imputers = default_imputers(random_state=options["seed"], **nominal)
+    if options["max_iter"] is not None:
+        imputers["vae"].set_params(max_iter=options["max_iter"])
+    with _warnings_as_lines(verbose=False):
+        comparison = compare_imputers(
+            some,
+            imputers,
+            fraction=options["fraction"],
+            n_repeats=options["repeats"],
+            random_state=options["seed"],
+            **nominal,
+        )
+    return str(comparison)
+
+
+@contextmanager
+def _warnings_as_lines(verbose: bool) -> Iterator[None]:
+    """Say what Python warns of, once each; keep standard output for the answer."""
     with (
         warnings.catch_warnings(record=True) as caught,
         redirect_stdout(sys.stderr),  # progress
-        _no_chatter(parameters["verbose"]),
+        _no_chatter(verbose),
     ):
         warnings.simplefilter("default")
-        filled = VAEImputer(**parameters).fit_transform(frame)
+        yield
     for message in {
         _in_one_line(x.message): None
         for x in caught
         if not issubclass(x.category, (DeprecationWarning, FutureWarning))
     }:
         _say(f"Warning: {message}")
-    return filled
 
 
 @contextmanager
@@ -385,7 +469,8 @@ def _no_chatter(verbose: bool) -> Iterator[None]:
         os.close(kept)
 
 
-def _warn_of_columns(table: _Table, empty: Sequence[str]) -> None:
+def _warn_of_columns(table: _Table, frame: pd.DataFrame, some: pd.DataFrame) -> None:
+    empty = frame.columns.difference(some.columns, sort=False)
     if len(empty) == len(table.names):
         raise ValueError("no column has an observed field to learn from")
     for name in empty:
