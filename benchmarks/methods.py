@@ -10,9 +10,9 @@ from typing import Any
 from sklearn.impute import KNNImputer, SimpleImputer
 
 from benchmarks.em_gaussian import GaussianEM
-from benchmarks.encoded import Encoded
 from benchmarks.miss_forest import MissForest
 from vaeimpute import VAEImputer
+from vaeimpute.comparison import Encoded
 
 try:
     # Up to scikit-learn 1.9, IterativeImputer exists only after this import.

@@ -14,7 +14,6 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.impute import KNNImputer, SimpleImputer
 
 from benchmarks import datasets, report
-from benchmarks.encoded import Encoded
 from benchmarks.methods import METHODS, IterativeImputer, Method
 from benchmarks.protocol import (
     Case,
@@ -24,6 +23,7 @@ from benchmarks.protocol import (
     run_case,
 )
 from benchmarks.run import SUITES, Suite, run
+from vaeimpute.comparison import Encoded
 
 TOY_SUITE = Suite(
     datasets=("toy",), rates=(0.3,), masks=(0, 1), methods=("zero",), max_rows=100
@@ -236,7 +236,7 @@ def test_encoded_keeps_observed_cells_and_fills_the_others(nominal_table, drop_f
     table = nominal_table.assign(number=np.arange(300.0), constant=5.0)
     table = table.mask(hidden_cells(table.shape, 0.1, mask=0))
 
-    filled = Encoded(KNNImputer(), drop_first).fit(table).transform(table)
+    filled = Encoded(KNNImputer(), drop_first=drop_first).fit(table).transform(table)
     assert filled.notna().all(axis=None)
     assert (filled.dtypes == table.dtypes).all()
     for name, column in table.items():
