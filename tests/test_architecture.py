@@ -21,7 +21,7 @@ FLOORS = [
         *("_numpy_ops", "_persistence"),
     ],
     ["_tables", "_encoding", "amputation", "metrics", "datasets"],
-    ["_vae", "_validation"],
+    ["_vae", "_validation", "_hidden_cells"],
     ["_engine"],
     ["_training", "_conditional"],
     ["_base"],

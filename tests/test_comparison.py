@@ -127,9 +127,9 @@ def test_error_of_a_column_is_the_metric():
 
 def hidden_cells(X, seed):
     """Find out which cells a repeat hides from what an imputer is shown."""
-    from vaeimpute.model_selection import _choose
+    from vaeimpute._hidden_cells import choose_cells
 
-    return _choose(X.notna().to_numpy(), 0.1, seed)
+    return choose_cells(X.notna().to_numpy(), 0.1, seed)
 
 
 def test_error_of_levels_is_one_minus_accuracy():

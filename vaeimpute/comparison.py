@@ -19,9 +19,14 @@ from sklearn.utils import check_random_state
 
 from vaeimpute._columns import Column
 from vaeimpute._containers import Table, as_table, container_of, convert
+from vaeimpute._hidden_cells import (
+    choose_cells,
+    column_positions,
+    hide_cells,
+    read_columns,
+)
 from vaeimpute._imputer import VAEImputer
 from vaeimpute._tables import TableSchema
-from vaeimpute.model_selection import _choose, _hide, _positions, _read
 
 #: Errors that differ by less count as equal: one hundredth of what filling the mean
 #: errs, or one wrong level in a hundred.
@@ -330,9 +335,9 @@ def compare_imputers(
     trial = _Trial.of(X, fraction, categorical_features)
     losses, seconds, failures = [], {name: [] for name in imputers}, {}
     for seed in seeds[:-1]:
-        hidden = _choose(trial.scored, fraction, seed)
+        hidden = choose_cells(trial.scored, fraction, seed)
         losses.append(trial.cells(hidden))
-        table = _hide(trial.X, hidden, np.nan)
+        table = hide_cells(trial.X, hidden, np.nan)
         for name in [name for name in imputers if name not in failures]:
             start = time.perf_counter()
             try:
@@ -424,10 +429,10 @@ class _Trial:
             # Copies, as one that writes into its input would write into the others'.
             imputer = clone(imputer).fit(table.copy())
             out = imputer.transform(table.copy())
-        position = _positions(imputer, table.shape[1], out.shape[1])
+        position = column_positions(imputer, table.shape[1], out.shape[1])
         read = [j for j in position if j not in self.notes]
         filled = np.full(table.shape, np.nan)
-        filled[:, read] = _read(
+        filled[:, read] = read_columns(
             out, [position[j] for j in read], [self.columns[j] for j in read]
         )
         return filled

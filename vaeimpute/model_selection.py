@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from pandas.api import types
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.impute import MissingIndicator
 from sklearn.pipeline import Pipeline
 
-from vaeimpute._columns import Column
 from vaeimpute._containers import Table, container_of, convert
+from vaeimpute._hidden_cells import (
+    choose_cells,
+    column_positions,
+    hide_cells,
+    read_columns,
+)
 from vaeimpute._tables import TableSchema
 from vaeimpute.metrics import accuracy, mae, nrmse
 
@@ -122,16 +125,16 @@ class _HiddenCellScorer:
             text_features="passthrough",  # which nobody fills, so nothing is scored
         )
         truth, missing = schema.read(X)
-        hidden = _choose(~missing, self.fraction, self.random_state)
-        out = imputer.transform(_hide(X, hidden, imputer.missing_values))
-        position = _positions(imputer, X.shape[1], out.shape[1])
+        hidden = choose_cells(~missing, self.fraction, self.random_state)
+        out = imputer.transform(hide_cells(X, hidden, imputer.missing_values))
+        position = column_positions(imputer, X.shape[1], out.shape[1])
         scored = [j for j in position if schema.columns[j].kind == kind]
         if not scored:
             raise ValueError(
                 f"metric: got {self.metric!r}, expected a table with {kind} columns "
                 f"that {type(imputer).__name__} gives back"
             )
-        filled = _read(
+        filled = read_columns(
             out, [position[j] for j in scored], [schema.columns[j] for j in scored]
         )
         return sign * error(truth[:, scored], filled, hidden[:, scored])
@@ -166,75 +169,3 @@ def _is_imputer(step: Any) -> bool:
     others = (MissingIndicator, ClassNamePrefixFeaturesOutMixin)
     has_both = hasattr(step, "missing_values") and hasattr(step, "transform")
     return has_both and not isinstance(step, others)
-
-
-def _choose(observed: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Return which cells to hide: a share of the observed ones of each column."""
-    rng = np.random.default_rng(seed)
-    hidden = np.zeros_like(observed)
-    for j in range(observed.shape[1]):
-        rows = np.flatnonzero(observed[:, j])
-        n_hidden = max(round(fraction * len(rows)), int(len(rows) >= 2))
-        hidden[rng.choice(rows, n_hidden, replace=False), j] = True
-    return hidden
-
-
-def _hide(X: Table, hidden: np.ndarray, marker: Any) -> Table:
-    """Return a copy of a table with `marker` in the hidden cells."""
-    if isinstance(X, pd.DataFrame):
-        X = X.copy()
-        for j in np.flatnonzero(hidden.any(axis=0)):
-            X.isetitem(j, _hide_in_column(X.iloc[:, j], hidden[:, j], marker))
-        return X
-    if X.dtype.kind in "OU" or isinstance(marker, str):
-        X = X.astype(object)
-    else:
-        X = X.astype(np.float64 if X.dtype.kind in "biu" else X.dtype)
-        marker = np.nan if pd.isna(marker) else marker
-    X[hidden] = marker
-    return X
-
-
-def _hide_in_column(cells: pd.Series, hidden: np.ndarray, marker: Any) -> pd.Series:
-    """Return a column with `marker` in the hidden cells, in a dtype that can hold it.
-
-    Booleans become objects, not "boolean": scikit-learn fills tables with text and NaN,
-    but fails where they hold NA.
-    """
-    if not types.is_object_dtype(cells.dtype):
-        try:
-            return cells.mask(hidden) if pd.isna(marker) else cells.mask(hidden, marker)
-        except (TypeError, ValueError):  # a sentinel that the dtype cannot hold
-            pass
-    objects = cells.to_numpy(dtype=object, copy=True)
-    objects[hidden] = marker
-    return pd.Series(objects, index=cells.index, dtype=object)
-
-
-def _positions(imputer: Any, n_in: int, n_out: int) -> dict[int, int]:
-    """Return for each column where it is in the output; dropped columns are not."""
-    if hasattr(imputer, "get_feature_names_out"):
-        names = imputer.get_feature_names_out()
-        given = getattr(imputer, "feature_names_in_", [f"x{j}" for j in range(n_in)])
-        # KNNImputer(keep_empty_features=True) does not name all columns that it gives.
-        if len(names) == n_out:
-            position = {name: k for k, name in enumerate(names)}
-            return {j: position[x] for j, x in enumerate(given) if x in position}
-    if n_out < n_in:
-        raise ValueError(
-            f"estimator: got {n_out} columns from the transform of "
-            f"{type(imputer).__name__} and no names for them, expected {n_in}"
-        )
-    return {j: j for j in range(n_in)}  # indicators, if any, follow
-
-
-def _read(out: Any, positions: list[int], columns: list[Column]) -> np.ndarray:
-    """Return the values of some columns of the output of an imputer."""
-    if container_of(out) == "numpy":
-        out = np.asarray(out)[:, positions]
-    else:
-        out = convert(out, "pandas", out.columns).iloc[:, positions]
-    # Without the sentinel: a mean can happen to equal it.
-    values, missing = TableSchema(tuple(columns), "numpy").read(out)
-    values[np.isnan(values) & ~missing] = -1.0  # a level not in X, so a wrong one
-    return values
