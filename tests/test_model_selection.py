@@ -197,7 +197,7 @@ def test_score_is_a_python_float(complete):
 
 
 def test_cell_left_missing_is_an_error(complete):
-    with pytest.raises(ValueError, match=r"^filled: got nan in 96 of 96 values of hidden"):
+    with pytest.raises(ValueError, match=r"^filled: got nan in 96 of 96 values of"):
         hidden_cell_score()(Oracle(np.full_like(complete, np.nan)), complete)
 
 
