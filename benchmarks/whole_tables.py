@@ -25,6 +25,7 @@ from benchmarks.protocol import (
 )
 from benchmarks.run import RESULTS, environment
 from vaeimpute import VAEImputer
+from vaeimpute.amputation import hide
 
 NAME = "whole_tables"
 # Share of the cells that are hidden in a table without missing ones.
@@ -43,19 +44,6 @@ def by_size(folder: Path) -> dict[Path, int]:
         shape = parquet.read_metadata(path)
         cells[path] = shape.num_rows * shape.num_columns
     return dict(sorted(cells.items(), key=lambda item: item[1]))
-
-
-def hide_cells(table: pd.DataFrame, rate: float, seed: int) -> pd.DataFrame:
-    """Return the table without some cells, hidden completely at random.
-
-    Integers and booleans become nullable ones: others cannot be missing.
-    """
-    nullable = {
-        name: pd.array(column.to_numpy()).dtype
-        for name, column in table.select_dtypes(["integer", "bool"]).items()
-    }
-    hidden = np.random.default_rng(seed).random(table.shape) < rate
-    return table.astype(nullable).mask(hidden)
 
 
 def check_filled(table: pd.DataFrame, filled: pd.DataFrame) -> None:
@@ -99,7 +87,7 @@ def fill_whole(table: pd.DataFrame, imputer: Any) -> dict[str, Any]:
     """
     rate = 0.0 if table.isna().any(axis=None) else HIDDEN_RATE
     if rate:
-        table = hide_cells(table, rate, seed=0)
+        table = hide(table, np.random.default_rng(0).random(table.shape) < rate)
     numeric = table.select_dtypes("number").columns
     row = {
         "n_rows": len(table),
