@@ -9,8 +9,8 @@ from typing import Any
 
 from sklearn.impute import KNNImputer, SimpleImputer
 
-from benchmarks.em_gaussian import GaussianEM
-from benchmarks.miss_forest import MissForest
+from benchmarks.rivals.em_gaussian import GaussianEM
+from benchmarks.rivals.miss_forest import MissForest
 from vaeimpute import VAEImputer
 from vaeimpute.comparison import Encoded
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.impute import SimpleImputer
 
-from benchmarks.em_gaussian import GaussianEM
-from benchmarks.miss_forest import MissForest
+from benchmarks.rivals.em_gaussian import GaussianEM
+from benchmarks.rivals.miss_forest import MissForest
 from vaeimpute.metrics import accuracy, nrmse
 
 
