@@ -61,6 +61,14 @@ HEADLINE_MIXED = tuple(name for name in HEADLINE if SOURCES[name].kind == "mixed
 COMMITTED = tuple(name for name in HEADLINE if SOURCES[name].sha256)
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows to hide cells of, and what a model is to predict from them, if anything."""
+
+    rows: pd.DataFrame
+    target: pd.Series | None = None
+
+
 def load(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     """Return the table; nominal columns are not of a numeric dtype.
 
@@ -124,6 +132,22 @@ def all_columns(table: pd.DataFrame, max_rows: int) -> pd.DataFrame:
     numeric = table.select_dtypes("number").columns
     kinds = {name: "float64" if name in numeric else "category" for name in table}
     return _drawn(table, max_rows).astype(kinds)
+
+
+def without_target(
+    name: str, table: pd.DataFrame, max_rows: int = HEADLINE_ROWS
+) -> Table:
+    """Return all columns but the target, and it, of drawn rows that have it.
+
+    Of a table that is no headline table, all columns, and no target.
+    """
+    if name not in SOURCES:
+        return Table(all_columns(table, max_rows).reset_index(drop=True))
+    target = SOURCES[name].target
+    table = _drawn(table, max_rows).dropna(subset=target).reset_index(drop=True)
+    kind = "float64" if SOURCES[name].task == "regression" else "category"
+    rows = all_columns(table.drop(columns=target), max_rows)
+    return Table(rows, table[target].astype(kind))
 
 
 def _drawn(table: pd.DataFrame, max_rows: int) -> pd.DataFrame:

@@ -1,29 +1,23 @@
-"""One case: hide observed cells of a table, have a method fill them, score the filling.
+"""One case: a method fills the hidden cells of a table, and is scored.
 
-The method sees nothing but the incomplete table. By default it works in a process of
-its own, into which the truth is never sent: each fit starts cold, with everything that
-is compiled counted in its seconds, and a crash takes nothing else with it.
+The method sees nothing but the incomplete table. It works in a process of its own, into
+which the truth is never sent: each fit starts cold, with everything that is compiled
+counted in its seconds, and a crash takes nothing else with it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import multiprocessing
-import time
-import warnings
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike
-
-from benchmarks.methods import Method
-from vaeimpute.metrics import accuracy, nrmse
+from benchmarks import worker
+from benchmarks.isolation import run_module
+from benchmarks.methods import method_named
+from benchmarks.problems import Problem
+from benchmarks.scores import Answers, scores
 
 # Scores by their key in a result, and what they are called in reports.
 METRICS = {"rmse": "RMSE", "accuracy": "accuracy"}
@@ -33,107 +27,66 @@ class Case(NamedTuple):
     """The key of a result: `rate` is the share of hidden cells, `mask` their seed."""
 
     dataset: str
+    mechanism: str
     rate: float
     mask: int
     method: str
 
     def __str__(self) -> str:
-        return f"{self.dataset} {self.rate:.0%} mask {self.mask} {self.method}"
+        hidden = f"{self.mechanism} {self.rate:.0%} mask {self.mask}"
+        return f"{self.dataset} {hidden} {self.method}"
 
 
-def hidden_cells(shape: tuple[int, int], rate: float, mask: int) -> np.ndarray:
-    """Return which cells to hide, completely at random: the same for all methods."""
-    return np.random.default_rng(mask).random(shape) < rate
+@dataclass(frozen=True)
+class Limits:
+    """What a case may take before it counts as failed."""
+
+    seconds: float = 30 * 60
+    gib: float = 12.0
 
 
-def in_fresh_process(function: Callable, *arguments: Any) -> Any:
-    """Call a function in a new process and return what it returns or raises."""
-    # Forking would copy the state of this process, which is neither cold nor safe.
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(function, *arguments).result()
+class MethodError(RuntimeError):
+    """What a method raised in its process."""
 
 
-def run_case(
-    case: Case,
-    table: pd.DataFrame,
-    method: Method,
-    execute: Callable = in_fresh_process,
-) -> dict[str, Any]:
-    """Return the result of a case as a flat row; `error` is None if it succeeded.
-
-    Columns of `table` are numeric or categories. Cells that are missing in it stay so,
-    and are not scored: nobody knows them.
-    """
-    truth = _coded(table, table)
-    hidden = hidden_cells(truth.shape, case.rate, case.mask) & ~np.isnan(truth)
-    row = case._asdict() | {
-        "n_rows": truth.shape[0],
-        "n_columns": truth.shape[1],
-        "n_hidden": int(hidden.sum()),
-        "cells": _fingerprint(truth, hidden),
-        "error": None,
-    }
+def run_case(case: Case, problem: Problem, limits: Limits) -> dict[str, Any]:
+    """Return the result of a case as a flat row; `error` is None if it succeeded."""
+    row = case._asdict() | problem.size() | {"cells": problem.fingerprint()}
     try:
-        filled, measured = execute(fill, method, table.mask(hidden))
-        return row | _scores(table, truth, _coded(filled, table), hidden) | measured
-    except Exception as error:  # any failure of a method is a result
+        answers, measured = solve(case.method, problem, limits)
+        return row | {"error": None} | scores(problem, answers) | measured
+    except MethodError as error:
+        return row | {"error": str(error)}
+    except Exception as error:  # its answers cannot be read, or are none
         return row | {"error": f"{type(error).__name__}: {error}"}
 
 
-def fill(method: Method, incomplete: pd.DataFrame) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the filled table and what filling it took."""
-    for module in method.imports:
-        import_module(module)
-    filled, measured = timed_fill(method.make(), incomplete)
-    return np.asarray(filled), measured
+def solve(
+    method: str, problem: Problem, limits: Limits
+) -> tuple[dict[str, Answers], dict[str, Any]]:
+    """Return what a method answers for each part of a problem, and what that took."""
+    names = {"": "incomplete", "new_": "new"}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for prefix, part in problem.parts.items():
+            part.incomplete.to_parquet(folder / f"{names[prefix]}.parquet")
+        run_module(
+            "benchmarks.worker",
+            [method, str(limits.gib)],
+            environment=method_named(method).environment,
+            folder=folder,
+            max_seconds=limits.seconds,
+        )
+        _raise_failure(folder / worker.FAILURE)
+        measured = json.loads((folder / worker.MEASURED).read_text())
+        answers = {prefix: Answers.read(folder, prefix) for prefix in problem.parts}
+    return {x: given for x, given in answers.items() if given is not None}, measured
 
 
-def timed_fill(imputer: Any, incomplete: pd.DataFrame) -> tuple[Any, dict[str, Any]]:
-    """Fit an imputer to a table, fill it, and return what that took."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        start = time.perf_counter()
-        imputer.fit(incomplete)
-        fitted = time.perf_counter()
-        filled = imputer.transform(incomplete)
-        end = time.perf_counter()
-    return filled, {
-        "fit_seconds": round(fitted - start, 3),
-        "transform_seconds": round(end - fitted, 3),
-        "warnings": sorted({warning.category.__name__ for warning in caught}),
-    }
-
-
-def _coded(cells: ArrayLike, table: pd.DataFrame) -> np.ndarray:
-    """Return numbers as they are and levels as codes of the table's categories."""
-    coded = np.full(table.shape, np.nan)
-    for j, column in enumerate(np.asarray(cells).T):
-        if isinstance(dtype := table.dtypes.iloc[j], pd.CategoricalDtype):
-            codes = dtype.categories.get_indexer(column)
-            coded[codes >= 0, j] = codes[codes >= 0]
-        else:
-            coded[:, j] = column
-    return coded
-
-
-def _scores(
-    table: pd.DataFrame, truth: np.ndarray, filled: np.ndarray, hidden: np.ndarray
-) -> dict[str, float]:
-    """Return the RMSE of numeric columns and the accuracy of nominal ones, if any."""
-    nominal = (table.dtypes == "category").to_numpy()
-    scores = {}
-    if not nominal.all():
-        scores["rmse"] = nrmse(truth, filled, hidden & ~nominal)
-    if nominal.any():
-        scores["accuracy"] = accuracy(truth, filled, hidden & nominal)
-    return scores
-
-
-def _fingerprint(truth: np.ndarray, hidden: np.ndarray) -> str:
-    """Tell tables and hidden cells apart: rows of one table may come in two orders."""
-    content = np.ascontiguousarray(truth).tobytes() + hidden.tobytes()
-    return hashlib.sha256(content).hexdigest()[:12]
+def _raise_failure(path: Path) -> None:
+    if path.exists():
+        failure = json.loads(path.read_text())
+        raise MethodError(f"{failure['type']}: {failure['message']}")
 
 
 def read_rows(path: Path) -> dict[Case, dict[str, Any]]:

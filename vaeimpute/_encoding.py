@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
+from scipy.special import softmax
 
 from vaeimpute._columns import Column
 from vaeimpute._copies import Copies
+from vaeimpute._likelihoods import log_interval_probability
 from vaeimpute._scales import (
     NOMINAL_LIKELIHOODS,
     NUMERIC_LIKELIHOODS,
@@ -345,6 +347,38 @@ class Encoding:
         filled = np.where(np.isnan(known), guesses, known)
         self.copies.derive(filled)
         return filled
+
+    def level_probabilities(
+        self, values, numbers, variance, log_levels
+    ) -> dict[int, np.ndarray]:
+        """Return the probability of each level, one for the level that is observed.
+
+        Parameters
+        ----------
+        values, numbers, variance, log_levels
+            As in `fill`.
+
+        Returns
+        -------
+        probabilities : dict of int to ndarray of shape (n_rows, n_levels)
+            By position of the column: nominal ones, and those modelled as ordinal.
+        """
+        probabilities = {
+            j: softmax(log_levels[:, block], axis=1)
+            for j, block in zip(self.nominal.tolist(), self.level_blocks(), strict=True)
+        }
+        for k, (j, column) in enumerate(self._numeric_columns()):
+            if column.likelihood.name == "ordinal":
+                mean, spread = numbers[:, [k]], np.sqrt(variance[:, [k]])
+                n_levels = len(column.likelihood.centres)
+                ends = column.interval(np.arange(n_levels, dtype=float))
+                log_p = log_interval_probability(*ends, mean, spread)
+                probabilities[int(j)] = softmax(log_p, axis=1)
+        for j, p in probabilities.items():
+            known = np.flatnonzero(~np.isnan(values[:, j]))
+            p[known] = 0.0
+            p[known, values[known, j].astype(int)] = 1.0
+        return probabilities
 
     def decode_draws(self, numbers, log_levels) -> np.ndarray:
         """Return the table values of drawn scores and perturbed log-probabilities."""

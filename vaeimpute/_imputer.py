@@ -7,9 +7,11 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from vaeimpute._base import BaseVAE
@@ -17,6 +19,13 @@ from vaeimpute._progress import Progress
 
 #: Rows whose probabilities of all levels are held in memory together.
 _ROWS_AT_ONCE = 4096
+
+
+def _may_have_levels(imputer):
+    """Return whether a column has levels; before the fit it may have."""
+    if not hasattr(imputer, "_schema"):
+        return True
+    return any(column.levels for column in imputer._schema.columns)
 
 
 class VAEImputer(TransformerMixin, BaseVAE):
@@ -296,6 +305,58 @@ class VAEImputer(TransformerMixin, BaseVAE):
             )
         filled = self._schema.write(X, self._guesses(values, chosen), chosen)
         return self._assemble(filled, missing)
+
+    @available_if(_may_have_levels)
+    def predict_proba(self, X):
+        """Return how likely each level is, in every column that has levels.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            With the columns of `fit`, in their order.
+
+        Returns
+        -------
+        probabilities : dict of column to DataFrame of shape (n_samples, n_levels)
+            By name of the column (for arrays, its position): text, categories,
+            booleans and `categorical_features` with an observed cell at `fit`.
+            Rows have the index of `X`, columns are the levels, and rows sum to 1.
+            Observed levels have probability 1, but for levels that `fit` has not
+            seen: these count as missing.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from vaeimpute import VAEImputer
+        >>> table = pd.DataFrame({"size": ["S", "L", "L", None, "L", "S"]})
+        >>> imputer = VAEImputer(random_state=0).fit(table)
+        >>> imputer.predict_proba(table)["size"].round(2)
+              L     S
+        0  0.00  1.00
+        1  1.00  0.00
+        2  1.00  0.00
+        3  0.60  0.40
+        4  1.00  0.00
+        5  0.00  1.00
+        """
+        check_is_fitted(self)
+        X = self._check_table(X)
+        values, _ = self._schema.read(X)
+        index = X.index if hasattr(X, "index") else None
+        parts = []
+        for start in range(0, len(values), _ROWS_AT_ONCE):
+            block = values[start : start + _ROWS_AT_ONCE]
+            filling = self._model.fill(self._encoding.encode(block))
+            parts.append(self._encoding.level_probabilities(block, *filling))
+        columns = self._schema.columns
+        return {
+            columns[j].name: pd.DataFrame(
+                np.concatenate([part[j] for part in parts]),
+                index=index,
+                columns=pd.Index(columns[j].levels),
+            )
+            for j in sorted(parts[0])
+        }
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output's columns.

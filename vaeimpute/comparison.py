@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 
 from vaeimpute._columns import Column
 from vaeimpute._containers import Table, as_table, container_of, convert
@@ -36,6 +37,8 @@ _NEGLIGIBLE = 0.01
 _LARGEST_RATIO = 2.0
 #: Probability that Student's t is below it: about two standard errors.
 _CONFIDENCE = 0.975
+#: A level is never filled as impossible.
+_LEAST_PROBABILITY = 1e-3
 #: Columns of the table of columns that are not imputers.
 _RESERVED = ("kind", "n_hidden", "best", "enough", "note")
 
@@ -138,16 +141,78 @@ class Encoded(TransformerMixin, BaseEstimator):
             A copy of `X` with its missing cells filled.
         """
         values, missing = self.schema_.read(X)
+        filled = self.imputer_.transform(self._encode(values))
+        return self._decode(X, values, missing, np.asarray(filled))
+
+    def predict_proba(self, X: Table) -> dict[Any, pd.DataFrame]:
+        """Return the filled indicators of nominal columns, as probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_rows, n_columns)
+            Table with the columns of the fit.
+
+        Returns
+        -------
+        dict of column to DataFrame of shape (n_rows, n_levels)
+            Indicators that are filled with less than 0.001, as regressions do, count
+            as so much; rows are scaled to sum to 1.
+        """
+        values, _ = self.schema_.read(X)
         filled = np.asarray(self.imputer_.transform(self._encode(values)))
-        standard, indicators = np.split(filled, [len(self.numeric_)], axis=1)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        probabilities = {}
+        for j, block in self._blocks(filled):
+            column = self.schema_.columns[j]
+            block = np.maximum(block, _LEAST_PROBABILITY)
+            probabilities[column.name] = pd.DataFrame(
+                block / block.sum(axis=1, keepdims=True),
+                index=index,
+                columns=[column.levels[int(code)] for code in self.levels_[j]],
+            )
+        return probabilities
+
+    @available_if(lambda self: hasattr(self.imputer, "draw"))
+    def draw(self, X: Table, n_draws: int, random_state: Any = None) -> list[Table]:
+        """Draw fillings of a table, if the imputer has a method `draw`.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_rows, n_columns)
+            Table with the columns of the fit.
+        n_draws : int
+            Number of tables.
+        random_state : int, Generator or None, default=None
+            Source of randomness.
+
+        Returns
+        -------
+        list of DataFrames or arrays of shape (n_rows, n_columns)
+            Copies of `X` with its missing cells filled.
+        """
+        values, missing = self.schema_.read(X)
+        draws = self.imputer_.draw(self._encode(values), n_draws, random_state)
+        return [self._decode(X, values.copy(), missing, draw) for draw in draws]
+
+    def _decode(
+        self, X: Table, values: np.ndarray, missing: np.ndarray, filled: np.ndarray
+    ) -> Table:
+        """Return the table with the filled numbers and the likeliest levels."""
+        standard = filled[:, : len(self.numeric_)]
         values[:, self.numeric_] = standard * self.scale_ + self.centre_
+        for j, block in self._blocks(filled):
+            values[:, j] = self.levels_[j][block.argmax(axis=1)]
+        return self.schema_.write(X, values, missing)
+
+    def _blocks(self, filled: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each nominal column's position and the indicators of all its levels."""
+        start = len(self.numeric_)
         for j, levels in self.levels_.items():
-            n_kept = len(levels) - self.drop_first
-            block, indicators = np.split(indicators, [n_kept], axis=1)
+            stop = start + len(levels) - self.drop_first
+            block, start = filled[:, start:stop], stop
             if self.drop_first:
                 block = np.column_stack([1 - block.sum(axis=1), block])
-            values[:, j] = levels[block.argmax(axis=1)]
-        return self.schema_.write(X, values, missing)
+            yield j, block
 
     def _encode(self, values: np.ndarray) -> np.ndarray:
         """Return the numbers of all rows: numeric columns, then indicators."""

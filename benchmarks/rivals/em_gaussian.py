@@ -49,20 +49,38 @@ class GaussianEM(TransformerMixin, BaseEstimator):
     def transform(self, X):
         return self._expectations(np.asarray(X, dtype=float))[0]
 
+    def draw(self, X, n_draws, random_state=None):
+        """Return tables filled by draws from the conditional normal distributions."""
+        X = np.asarray(X, dtype=float)
+        filled, rng = self.transform(X), np.random.default_rng(random_state)
+        draws = np.repeat(filled[None], n_draws, axis=0)
+        for rows, gap in _patterns(X):
+            root = np.linalg.cholesky(self._conditional(gap)[1])
+            noise = rng.standard_normal((n_draws, len(rows), len(root)))
+            draws[:, rows[:, None], np.flatnonzero(gap)] += noise @ root.T
+        return list(draws)
+
     def _expectations(self, X):
         """Return the filled table, and the covariance of what was filled, summed."""
         filled, spread = X.copy(), np.zeros_like(self.covariance_)
-        missing = np.isnan(X)
-        patterns, pattern_of = np.unique(missing, axis=0, return_inverse=True)
-        for k, gap in enumerate(patterns):
-            if not gap.any():
-                continue
-            rows, known = np.flatnonzero(pattern_of.ravel() == k), ~gap
-            among_known = self.covariance_[np.ix_(known, known)]
-            across = self.covariance_[np.ix_(known, gap)]
-            slopes = np.linalg.solve(among_known, across)
-            centred = X[np.ix_(rows, known)] - self.mean_[known]
+        for rows, gap in _patterns(X):
+            slopes, rest = self._conditional(gap)
+            centred = X[np.ix_(rows, ~gap)] - self.mean_[~gap]
             filled[np.ix_(rows, gap)] = self.mean_[gap] + centred @ slopes
-            rest = self.covariance_[np.ix_(gap, gap)] - across.T @ slopes
             spread[np.ix_(gap, gap)] += len(rows) * rest
         return filled, spread
+
+    def _conditional(self, gap):
+        """Return how the columns with a gap depend on the others, and what is left."""
+        among_known = self.covariance_[np.ix_(~gap, ~gap)]
+        across = self.covariance_[np.ix_(~gap, gap)]
+        slopes = np.linalg.solve(among_known, across)
+        return slopes, self.covariance_[np.ix_(gap, gap)] - across.T @ slopes
+
+
+def _patterns(X):
+    """Yield the rows that lack the same columns, and which columns these are."""
+    patterns, pattern_of = np.unique(np.isnan(X), axis=0, return_inverse=True)
+    for k, gap in enumerate(patterns):
+        if gap.any():
+            yield np.flatnonzero(pattern_of.ravel() == k), gap

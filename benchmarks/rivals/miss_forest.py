@@ -77,6 +77,19 @@ class MissForest(TransformerMixin, BaseEstimator):
                     filled[name] = _with(filled[name], missing, answers)
         return filled
 
+    def predict_proba(self, X):
+        """Return the shares of each nominal column's trees, by the name of the column.
+
+        A level that no leaf has counts as 0.001.
+        """
+        filled, shares = self.transform(X), {}
+        for name in _nominal(X):
+            forest = self.forests_[name]
+            answers = np.maximum(forest.predict_proba(_inputs(filled, name)), 1e-3)
+            answers /= answers.sum(axis=1, keepdims=True)
+            shares[name] = pd.DataFrame(answers, X.index, forest.classes_)
+        return shares
+
     def _round(self, X, filled):
         """Return the table filled once more, and the forests that did it."""
         filled, forests = filled.copy(), {}

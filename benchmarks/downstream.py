@@ -1,0 +1,84 @@
+"""What filling is for: how well a model that is trained on filled rows predicts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from benchmarks.problems import Problem
+
+
+def downstream(
+    problem: Problem, fitted: pd.DataFrame, new: pd.DataFrame
+) -> dict[str, float]:
+    """Return scores on new rows of models trained on rows that methods were fitted on.
+
+    R² of a number; of a class, the area under the ROC curve, each level against the
+    rest.
+    """
+    target, truth = problem.fitted.target, problem.new.target
+    is_class = isinstance(target.dtype, pd.CategoricalDtype)
+    scored = {}
+    for name, model in _models(is_class).items():
+        model.fit(fitted, target)
+        if is_class:
+            answers = model.predict_proba(new)
+            score = _area_under_curve(truth, answers, model.classes_)
+        else:
+            score = r2_score(truth, model.predict(new))
+        scored[f"downstream_{name}"] = float(score)
+    return scored
+
+
+@lru_cache(maxsize=1)  # all methods of a problem have the same
+def references(problem: Problem) -> dict[str, float]:
+    """Return the scores without gaps, and those of boosting that bears gaps."""
+    parts = problem.parts.values()
+    complete = downstream(problem, *(part.rows for part in parts))
+    native = downstream(problem, *(part.incomplete for part in parts))
+    return {f"{name}_complete": score for name, score in complete.items()} | {
+        "downstream_boosting_native": native["downstream_boosting"]
+    }
+
+
+def _models(is_class: bool) -> dict[str, BaseEstimator]:
+    boosting = (
+        HistGradientBoostingClassifier if is_class else (HistGradientBoostingRegressor)
+    )
+    regression = LogisticRegression(max_iter=1_000) if is_class else Ridge()
+    # Cells that are missing in the table itself are so in what has no hidden ones.
+    encoder = make_column_transformer(
+        (
+            make_pipeline(SimpleImputer(), StandardScaler()),
+            make_column_selector(dtype_include="number"),
+        ),
+        (
+            OneHotEncoder(handle_unknown="ignore"),
+            make_column_selector(dtype_include="category"),
+        ),
+    )
+    return {
+        "boosting": boosting(random_state=0),
+        "linear": make_pipeline(encoder, regression),
+    }
+
+
+def _area_under_curve(truth: pd.Series, answers, classes) -> float:
+    if len(classes) == 2:
+        return roc_auc_score(truth == classes[1], answers[:, 1])
+    # A level that no new row has says nothing.
+    seen = [k for k, level in enumerate(classes) if (truth == level).any()]
+    areas = [roc_auc_score(truth == classes[k], answers[:, k]) for k in seen]
+    return sum(areas) / len(areas)
