@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,11 +50,13 @@ class MethodError(RuntimeError):
     """What a method raised in its process."""
 
 
-def run_case(case: Case, problem: Problem, limits: Limits) -> dict[str, Any]:
+def run_case(
+    case: Case, problem: Problem, limits: Limits, execute: Callable = run_module
+) -> dict[str, Any]:
     """Return the result of a case as a flat row; `error` is None if it succeeded."""
     row = case._asdict() | problem.size() | {"cells": problem.fingerprint()}
     try:
-        answers, measured = solve(case.method, problem, limits)
+        answers, measured = solve(case.method, problem, limits, execute)
         return row | {"error": None} | scores(problem, answers) | measured
     except MethodError as error:
         return row | {"error": str(error)}
@@ -62,7 +65,7 @@ def run_case(case: Case, problem: Problem, limits: Limits) -> dict[str, Any]:
 
 
 def solve(
-    method: str, problem: Problem, limits: Limits
+    method: str, problem: Problem, limits: Limits, execute: Callable
 ) -> tuple[dict[str, Answers], dict[str, Any]]:
     """Return what a method answers for each part of a problem, and what that took."""
     names = {"": "incomplete", "new_": "new"}
@@ -70,7 +73,7 @@ def solve(
         folder = Path(name)
         for prefix, part in problem.parts.items():
             part.incomplete.to_parquet(folder / f"{names[prefix]}.parquet")
-        run_module(
+        execute(
             "benchmarks.worker",
             [method, str(limits.gib)],
             environment=method_named(method).environment,

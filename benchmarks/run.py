@@ -7,7 +7,7 @@ run again, so that a run can be stopped and resumed.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import click
 import joblib
 
 import vaeimpute
+from benchmarks.isolation import run_module
 from benchmarks.problems import Problem
 from benchmarks.protocol import (
     METRICS,
@@ -36,6 +37,7 @@ def run(
     path: Path,
     data: Path | None = None,
     limits: Limits | None = None,
+    execute: Callable = run_module,
 ) -> None:
     """Append the rows of all cases that the file at `path` does not hold yet."""
     done = read_rows(path)
@@ -46,7 +48,7 @@ def run(
             if (key := case[:-1]) != latest:
                 table = suite.load(case.dataset, data)
                 problem, latest = Problem.of(table, *key[1:], suite.new_share), key
-            row = run_case(case, problem, limits or Limits())
+            row = run_case(case, problem, limits or Limits(), execute)
             row["environment"] = context | row.get("environment", {})
             append_line(path, row)
             click.echo(f"\r{case}: {_outcome(row)}")

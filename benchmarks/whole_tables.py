@@ -8,7 +8,6 @@ have a line already are not run again, so that a run can be stopped and resumed.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,10 @@ import numpy as np
 import pandas as pd
 from pyarrow import parquet
 
-from benchmarks.protocol import (
-    append_line,
-    in_fresh_process,
-    read_lines,
-    timed_fill,
-)
+from benchmarks.isolation import in_fresh_process
+from benchmarks.protocol import append_line, read_lines
 from benchmarks.run import RESULTS, environment
+from benchmarks.worker import peak_memory, timed_fill
 from vaeimpute import VAEImputer
 from vaeimpute.amputation import hide
 
@@ -101,14 +97,6 @@ def fill_whole(table: pd.DataFrame, imputer: Any) -> dict[str, Any]:
     row |= measured | {"memory_peak": peak_memory()}
     check_filled(table, filled)
     return row
-
-
-def peak_memory() -> float:
-    """Return the most MiB that this process has had so far."""
-    import resource  # not on Windows, where pages can still be written
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(most / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
 def run(

@@ -1,7 +1,8 @@
-"""The headline tables that are in the repository, and what is said of them."""
+"""Tables of the benchmark: those in the repository, and how others are got."""
 
 import hashlib
 import shutil
+from urllib.error import URLError
 
 import numpy as np
 import pandas as pd
@@ -142,3 +143,139 @@ def test_sources_page_credits_every_table():
         credit = [source.title, source.creators, source.licence, source.copied_from]
         assert all(text in section for text in credit)
         assert (source.sha256 or "not in this folder") in section
+
+
+def test_tables_are_read_from_a_folder(tmp_path):
+    toy_table = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", None]})
+    toy_table.to_parquet(tmp_path / "toy.parquet")
+
+    pd.testing.assert_frame_equal(datasets.load("toy", tmp_path), toy_table)
+    with pytest.raises(FileNotFoundError, match=r"'wdbc'.*wdbc\.parquet"):
+        datasets.load("wdbc", tmp_path)
+
+
+def test_numeric_part_keeps_first_complete_rows_and_numeric_columns():
+    table = pd.DataFrame(
+        {
+            "number": [1.0, np.nan, 3.0, 4.0],
+            "level": pd.Categorical(["a", None, "b", "a"]),
+            "count": np.array([5, 6, 7, 8], dtype="int8"),
+        }
+    )
+
+    expected = pd.DataFrame({"number": [1.0, 3.0], "count": [5.0, 7.0]}, index=[0, 2])
+    pd.testing.assert_frame_equal(datasets.numeric_part(table, 2), expected)
+
+
+@pytest.fixture
+def long_table():
+    return pd.DataFrame(
+        {
+            "sorted": np.repeat(["a", "b", "c"], 100),
+            "flag": np.arange(300) % 2 == 0,
+            "number": np.arange(300),
+            "level": pd.Categorical(["x", None, "y"] * 100),
+        }
+    )
+
+
+def test_nominal_part_has_categories_of_drawn_rows(long_table):
+    part = datasets.nominal_part(long_table, 100)
+
+    assert list(part) == ["sorted", "flag", "level"]
+    assert (part.dtypes == "category").all()
+    assert part.shape == (100, 3)
+    assert part.index.is_monotonic_increasing
+    assert set(part["sorted"]) == {"a", "b", "c"}
+    rows = long_table.loc[part.index]
+    pd.testing.assert_frame_equal(part.isna(), rows[list(part)].isna())
+    assert (part["sorted"].astype(object) == rows["sorted"].astype(object)).all()
+    pd.testing.assert_frame_equal(part, datasets.nominal_part(long_table, 100))
+
+
+def test_all_columns_are_floats_or_categories_in_their_order(long_table):
+    whole = datasets.all_columns(long_table, 1_000)
+
+    assert list(whole) == list(long_table)
+    kinds = ["category", "category", "float64", "category"]
+    assert whole.dtypes.astype(str).tolist() == kinds
+    assert (whole["number"] == long_table["number"]).all()
+
+
+def test_wdbc_needs_no_folder():
+    numeric = datasets.numeric_part(datasets.load("wdbc"), 6_000)
+    np.testing.assert_array_equal(numeric, load_breast_cancer().data)
+
+
+def test_california_gets_its_published_columns_back(monkeypatch):
+    rng = np.random.default_rng(0)
+    published = pd.DataFrame(
+        {
+            "longitude": rng.uniform(-124, -114, 500).round(2),
+            "latitude": rng.uniform(32, 42, 500).round(2),
+            "housingMedianAge": rng.integers(1, 53, 500).astype(float),
+            "totalRooms": rng.integers(2, 40_000, 500).astype(float),
+            "totalBedrooms": rng.integers(1, 6_500, 500).astype(float),
+            "population": rng.integers(3, 36_000, 500).astype(float),
+            "households": rng.integers(1, 6_100, 500).astype(float),
+            "medianIncome": rng.uniform(0.5, 15, 500).round(4),
+            "medianHouseValue": rng.integers(14_999, 500_002, 500).astype(float),
+        }
+    )
+    # As scikit-learn's documentation defines its columns.
+    households = published["households"]
+    averages = pd.DataFrame(
+        {
+            "MedInc": published["medianIncome"],
+            "HouseAge": published["housingMedianAge"],
+            "AveRooms": published["totalRooms"] / households,
+            "AveBedrms": published["totalBedrooms"] / households,
+            "Population": published["population"],
+            "AveOccup": published["population"] / households,
+            "Latitude": published["latitude"],
+            "Longitude": published["longitude"],
+            "MedHouseVal": published["medianHouseValue"] / 100_000,
+        }
+    )
+
+    class Fetched:
+        frame = averages
+
+    monkeypatch.setattr(
+        datasets, "fetch_california_housing", lambda *, as_frame: Fetched
+    )
+    pd.testing.assert_frame_equal(datasets.load("california"), published)
+
+
+def test_without_a_network_the_error_says_what_to_do(monkeypatch):
+    def offline(*arguments, **options):
+        raise URLError("no route")
+
+    monkeypatch.setattr(datasets, "fetch_openml", offline)
+    message = r"'mushroom'.*no route.*--data.*mushroom\.parquet"
+    with pytest.raises(OSError, match=message):
+        datasets.load("mushroom")
+
+
+def test_unknown_table_is_an_error():
+    with pytest.raises(ValueError, match=r"'atlantis'.*--data"):
+        datasets.load("atlantis")
+
+
+def test_the_target_is_set_apart_with_the_rows_that_have_it():
+    table = pd.DataFrame(
+        {
+            "cement": [1, 2, 3, 4],
+            "strength": [1.0, np.nan, 3.0, 4.0],
+            "kind": ["a", "b", None, "a"],
+        }
+    )
+    found = datasets.without_target("concrete", table)
+    assert list(found.rows) == ["cement", "kind"]
+    assert found.rows.dtypes.astype(str).tolist() == ["float64", "category"]
+    assert found.rows["cement"].tolist() == [1, 3, 4]
+    assert found.target.tolist() == [1.0, 3.0, 4.0]
+
+    unknown = datasets.without_target("atlantis", table)
+    assert list(unknown.rows) == list(table)
+    assert unknown.target is None

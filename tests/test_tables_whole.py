@@ -20,9 +20,9 @@ from benchmarks.whole_tables import (
     check_filled,
     fill_file,
     fill_whole,
-    peak_memory,
     run,
 )
+from benchmarks.worker import peak_memory
 from vaeimpute import VAEImputer
 from vaeimpute.amputation import hide
 from vaeimpute.datasets import load_penguins
