@@ -67,6 +67,20 @@ def _usable(names: tuple[str, ...] | None, suite) -> tuple[str, ...]:
     return tuple(usable)
 
 
+@main.command("whole-tables")
+@click.option("--data", type=FOLDER, required=True, help="Folder with <table>.parquet.")
+@click.option("--tables", help="Only these, with commas between.")
+@click.option("--out", type=FILE, help="Default: results/whole_tables.jsonl.")
+def whole_tables_command(data, tables, out):
+    """Fill the tables of a folder, whole, by our method."""
+    paths = {path.stem: path for path in whole_tables.by_size(data)}
+    names = _listed(tables) or tuple(paths)
+    if lacking := sorted(set(names) - set(paths)):
+        raise click.UsageError(f"--tables: {lacking} are not in {data}")
+    chosen = [path for name, path in paths.items() if name in names]
+    whole_tables.run(chosen, out or RESULTS / f"{whole_tables.NAME}.jsonl")
+
+
 @main.command("build")
 @click.argument("names", nargs=-1, type=click.Choice(environment_names()))
 def build_command(names):

@@ -31,6 +31,9 @@ class Method:
     environment: str | None = None
 
 
+#: The method that is judged.
+JUDGED = "vae"
+
 METHODS = {
     "mean": Method(partial(Encoded, SimpleImputer())),
     "mode": Method(partial(SimpleImputer, strategy="most_frequent")),

@@ -92,7 +92,18 @@ def _raise_failure(path: Path) -> None:
         raise MethodError(f"{failure['type']}: {failure['message']}")
 
 
-def read_rows(path: Path) -> dict[Case, dict[str, Any]]:
+Rows = dict[Case, dict[str, Any]]
+
+
+def check_same_cells(rows: Rows) -> None:
+    """Raise unless all methods were given the same table with the same hidden cells."""
+    cells = {}
+    for case, row in rows.items():
+        if cells.setdefault(case[:-1], row["cells"]) != row["cells"]:
+            raise ValueError(f"{case}: got other cells than another method was given")
+
+
+def read_rows(path: Path) -> Rows:
     """Return the rows of a file of JSON lines by their case; no file, no rows."""
     rows = read_lines(path)
     return {Case(*(row[field] for field in Case._fields)): row for row in rows}

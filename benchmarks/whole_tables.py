@@ -1,4 +1,4 @@
-"""Fill every table of a folder: ``python -m benchmarks.whole_tables --data DIR``.
+"""Fill every table of a folder, whole.
 
 All rows and columns, plain defaults, each table in a fresh process, smallest first.
 Each finished table is one JSON line of the output file, written at once; tables that
@@ -7,7 +7,6 @@ have a line already are not run again, so that a run can be stopped and resumed.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from pyarrow import parquet
 
 from benchmarks.isolation import in_fresh_process
 from benchmarks.protocol import append_line, read_lines
-from benchmarks.run import RESULTS, environment
+from benchmarks.run import environment
 from benchmarks.worker import peak_memory, timed_fill
 from vaeimpute import VAEImputer
 from vaeimpute.amputation import hide
@@ -154,25 +153,3 @@ def _line(row: dict[str, Any]) -> str:
         "yes",
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder with <table>.parquet"
-    )
-    parser.add_argument("--tables", nargs="+", help="only these")
-    parser.add_argument("--out", type=Path, default=RESULTS / f"{NAME}.jsonl")
-    options = parser.parse_args(arguments)
-
-    paths = list(by_size(options.data))
-    if options.tables:
-        names = [path.stem for path in paths]
-        if lacking := sorted(set(options.tables) - set(names)):
-            parser.error(f"--tables: {lacking} are not in {options.data}")
-        paths = [path for path in paths if path.stem in options.tables]
-    run(paths, options.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from sklearn.datasets import load_iris
 
-from benchmarks import report, whole_tables
+from benchmarks import report
+from benchmarks.__main__ import main
 from benchmarks.protocol import read_lines
 from benchmarks.whole_tables import (
     by_size,
@@ -230,8 +232,7 @@ def test_page_lists_tables_by_name_and_sums_up(folder, tmp_path):
     run(by_size(folder), out, in_this_process, fill_by_columns)
     page.write_text("<!-- whole_tables: begin -->\nold\n<!-- whole_tables: end -->\n")
 
-    command = ["--suite", "whole_tables", "--results", str(out), "--page", str(page)]
-    report.main(command)
+    report.write_whole_tables(out, page)
     text = page.read_text()
     names = [line.split(" | ")[0] for line in text.splitlines() if line[:2] == "| "]
     assert names == ["| table", "| a", "| b", "| bad"]
@@ -242,7 +243,8 @@ def test_page_lists_tables_by_name_and_sums_up(folder, tmp_path):
     assert "- 3 cases: vaeimpute" in text
 
 
-def test_unknown_names_of_tables_are_an_error(folder, capsys):
-    with pytest.raises(SystemExit):
-        whole_tables.main(["--data", str(folder), "--tables", "a", "atlantis"])
-    assert "['atlantis'] are not in" in capsys.readouterr().err
+def test_unknown_names_of_tables_are_an_error(folder):
+    command = ["whole-tables", "--data", str(folder), "--tables", "a,atlantis"]
+    found = CliRunner().invoke(main, command)
+    assert found.exit_code == 2
+    assert "['atlantis'] are not in" in found.output
