@@ -384,3 +384,28 @@ def test_encoded_leaves_an_empty_column():
 
 def test_is_exported():
     assert vaeimpute.compare_imputers is compare_imputers
+
+
+@pytest.mark.parametrize("drop_first", [False, True])
+def test_filled_indicators_are_probabilities(drop_first):
+    X = pd.DataFrame({"x": [0.0, 0.0, 9.0, 9.0, 9.0], "kind": [*"abb", None, "c"]})
+    imputer = Encoded(KNNImputer(n_neighbors=2), drop_first=drop_first).fit(X)
+    found = imputer.predict_proba(X)
+    assert list(found) == ["kind"]
+    assert list(found["kind"]) == ["a", "b", "c"]
+    expected = np.array([0.001, 0.5, 0.5]) / 1.001
+    np.testing.assert_allclose(found["kind"].loc[3], expected)
+    np.testing.assert_allclose(found["kind"].sum(axis=1), 1.0)
+
+
+def test_draws_are_those_of_the_imputer():
+    class Drawing(SimpleImputer):
+        def draw(self, X, n_draws, random_state=None):
+            return [np.where(np.isnan(X), k, X) for k in range(n_draws)]
+
+    X = pd.DataFrame({"x": [1.0, 3.0, None], "kind": ["a", "b", "a"]})
+    zero, one = Encoded(Drawing()).fit(X).draw(X, 2)
+    assert zero["x"].tolist() == pytest.approx([1.0, 3.0, 2.0])  # the mean
+    assert one["x"].tolist() == pytest.approx([1.0, 3.0, 3.0])  # and one sd more
+    assert zero["kind"].tolist() == ["a", "b", "a"]
+    assert not hasattr(Encoded(SimpleImputer()), "draw")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.impute import SimpleImputer
 
+from benchmarks.rivals.chained_regressions import ChainedRegressions
 from benchmarks.rivals.em_gaussian import GaussianEM
 from benchmarks.rivals.miss_forest import MissForest
 from vaeimpute.metrics import accuracy, nrmse
@@ -40,6 +41,35 @@ def test_em_fills_the_conditional_mean_of_what_it_fitted(normal):
     filled = fitted.transform(row)
     np.testing.assert_allclose(filled[0, gap], expected, rtol=1e-10)
     np.testing.assert_array_equal(filled[0, known], row[0, known])
+
+
+def test_em_draws_from_the_conditional_distribution(normal):
+    gaps, *_ = normal
+    fitted = GaussianEM().fit(gaps)
+    row = np.array([[np.nan, 0.5, np.nan, 2.0]])
+    draws = np.array(fitted.draw(row, 20_000, random_state=0))[:, 0]
+    known, gap = [1, 3], [0, 2]
+    s = fitted.covariance_
+    slopes = s[np.ix_(gap, known)] @ np.linalg.inv(s[np.ix_(known, known)])
+    rest = s[np.ix_(gap, gap)] - slopes @ s[np.ix_(known, gap)]
+    np.testing.assert_array_equal(draws[:, known], np.tile(row[0, known], (20_000, 1)))
+    mean = fitted.transform(row)[0, gap]
+    np.testing.assert_allclose(draws[:, gap].mean(axis=0), mean, atol=0.05)
+    np.testing.assert_allclose(np.cov(draws[:, gap].T), rest, atol=0.05)
+
+
+def test_chained_draws_spread_as_the_regression_says():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2_000, 1)) + [0.0, 1.0] + 0.5 * rng.normal(size=(2_000, 2))
+    gaps = X.copy()
+    gaps[:500, 1] = np.nan
+    fitted = ChainedRegressions(random_state=0).fit(gaps)
+    draws = np.array(fitted.draw(gaps, 30, random_state=0))
+    np.testing.assert_array_equal(draws[:, 500:], np.tile(X[None, 500:], (30, 1, 1)))
+    point = fitted.transform(gaps)[:500, 1]
+    np.testing.assert_allclose(draws[:, :500, 1].mean(axis=0), point, atol=0.6)
+    # Var(second | first) = 1.25 - 1 / 1.25.
+    assert draws[:, :500, 1].std(axis=0).mean() == pytest.approx(0.67, abs=0.04)
 
 
 def test_em_without_gaps_is_the_sample_covariance(normal):
@@ -123,3 +153,15 @@ def test_forest_beats_the_mean_where_em_does_not(bent):
     # A filled x, whose sign the square does not tell, is noise to the square's forest.
     assert errors["MissForest"] < 0.5 * errors["SimpleImputer"]
     assert errors["GaussianEM"] == pytest.approx(errors["SimpleImputer"], rel=0.1)
+
+
+def test_shares_of_trees_are_probabilities(bent):
+    table, hidden = bent
+    incomplete = table.mask(hidden)
+    forest = MissForest(n_estimators=30, random_state=0).fit(incomplete)
+    shares = forest.predict_proba(incomplete)["side"]
+    assert list(shares) == ["left", "right"]
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    likeliest = shares.idxmax(axis=1)[hidden[:, 2]]
+    filled = forest.transform(incomplete)["side"].astype(object)[hidden[:, 2]]
+    assert (likeliest == filled).all()
