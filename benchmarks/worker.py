@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.methods import Method, method_named
+from benchmarks.problems import drawn_rows
 
 PACKAGES = (
     "numpy",
@@ -104,7 +105,7 @@ def _answer_more(imputer: Any, table: pd.DataFrame, folder: Path, prefix: str) -
     numeric = table.select_dtypes("number").columns
     nominal = [name for name in table if name not in numeric]
     if hasattr(imputer, "draw"):
-        draws = imputer.draw(table, N_DRAWS, random_state=0)
+        draws = _draws(imputer, table)
         _write(draws[0], table, folder / f"{prefix}drawn.parquet")
         numbers = [np.asarray(draw)[:, table.columns.isin(numeric)] for draw in draws]
         np.save(folder / f"{prefix}draws.npy", np.array(numbers, dtype=np.float32))
@@ -117,6 +118,16 @@ def _answer_more(imputer: Any, table: pd.DataFrame, folder: Path, prefix: str) -
             for name in nominal
         }
         np.savez(folder / f"{prefix}probabilities.npz", **levels)
+
+
+def _draws(imputer: Any, table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return fillings of `drawn_rows`, as many as can be had at a fair price."""
+    rows = drawn_rows(len(table))
+    n_draws = min(N_DRAWS, getattr(imputer, "max_draws", N_DRAWS))
+    if hasattr(imputer, "transform"):
+        return imputer.draw(table.iloc[rows], n_draws, random_state=0)
+    # It can draw the table that it was fitted on alone.
+    return [draw.iloc[rows] for draw in imputer.draw(table, n_draws, random_state=0)]
 
 
 def _write(filled: Any, table: pd.DataFrame, path: Path) -> None:
