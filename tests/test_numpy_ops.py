@@ -20,6 +20,7 @@ LOWER = np.linalg.cholesky(POSITIVE_DEFINITE)
 STEEP = np.concatenate([[-100.0, 100.0, 0.0], np.linspace(-10, 10, 41)])
 
 CASES = {
+    "broadcast_to": [(TABLE, (2, 5, 4))],
     "cast": [(TABLE, "float32"), (TABLE > 0, "float32")],
     "cholesky": [(POSITIVE_DEFINITE,)],
     "clip": [(TABLE, -0.5, 0.5)],
@@ -33,12 +34,14 @@ CASES = {
     "matmul": [(TABLE, TABLE.T), (STACK, STACK), (STACK, TABLE[:3, :1])],
     "maximum": [(TABLE, 0.25), (TABLE, POSITIVE)],
     "mean": [(TABLE,), (TABLE, 0)],
+    "ones_like": [(TABLE,)],
     "relu": [(STEEP,)],
     "reshape": [(TABLE, (-1, 10))],
     "shape": [(TABLE,), (STACK,)],
     "silu": [(STEEP,)],
     "softplus": [(STEEP,)],
     "solve_triangular": [(LOWER, STACK, True), (LOWER.transpose(0, 2, 1), STACK)],
+    "split": [(TABLE, 2, 1)],
     "sqrt": [(np.abs(TABLE),)],
     "square": [(TABLE,)],
     "stop_gradient": [(TABLE,)],

@@ -247,9 +247,11 @@ def test_core_posterior_is_the_closed_form(ops):
         np.testing.assert_allclose(posterior.precision[i], precision, atol=1e-4)
         np.testing.assert_allclose(posterior.mean[i], mean, atol=1e-5)
         np.testing.assert_allclose(posterior.fill[i], mean, atol=1e-5)
-        factor, root = posterior.factor[i], posterior.root[i]
+        factor, whitening = posterior.factor[i], posterior.whitening[i]
         np.testing.assert_allclose(factor @ factor.T, precision, atol=1e-4)
-        np.testing.assert_allclose(root @ root.T, np.linalg.inv(precision), atol=1e-5)
+        inverse = np.linalg.inv(precision)
+        np.testing.assert_allclose(whitening.T @ whitening, inverse, atol=1e-5)
+        np.testing.assert_allclose(posterior.covariance[i], inverse, atol=1e-5)
     np.testing.assert_array_equal(posterior.log_scale, 0.0)
 
 
@@ -353,7 +355,7 @@ def test_divergences_agree_with_draws(mixed):
         prior = norm.logpdf(latent).sum(axis=1)
         # The noise with which the second posterior would have made this draw.
         gap = (latent - second.mean) * np.exp(-second.log_scale)
-        its_noise = np.linalg.solve(second.root, gap[:, :, None])[:, :, 0]
+        its_noise = np.einsum("nji,nj->ni", second.factor, gap)
         to_prior.append(density - prior)
         between.append(density - latent_log_density(_numpy_ops, second, its_noise))
 
@@ -611,7 +613,7 @@ def test_networks_move_the_posterior_by_five_deviations_at_most(case, ops, size)
         weights["encoder.mean.bias"] = np.full(3, shift, np.float32)
         _, posterior = encode(case, ops, weights=weights)
         means.append(np.asarray(posterior.mean))
-    variance = np.sum(np.square(np.asarray(posterior.root)), axis=2)
+    variance = np.diagonal(np.asarray(posterior.covariance), axis1=1, axis2=2)
     # One over the sum of 1 and 1 / (5 deviations), both squared.
     reach = np.sqrt(1.0 / (1.0 + 1.0 / (25.0 * variance)))
     np.testing.assert_allclose(means[1] - means[0], reach, rtol=1e-3, atol=1e-5)

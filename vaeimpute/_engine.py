@@ -14,6 +14,7 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -220,7 +221,7 @@ class _Programs:
                 for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
             }
 
-        return VAE(architecture, keras.ops), named
+        return VAE(architecture, _operations()), named
 
 
 def _get_programs(architecture: Architecture, device: str | None) -> _Programs:
@@ -302,9 +303,10 @@ def _adam_step(ops, state: TrainingState, gradient, learning_rate):
     count = count + 1.0
     first = _BETA_1 * first + (1.0 - _BETA_1) * gradient
     second = _BETA_2 * second + (1.0 - _BETA_2) * ops.square(gradient)
-    step = first / (1.0 - ops.power(_BETA_1, count))
-    scale = ops.sqrt(second / (1.0 - ops.power(_BETA_2, count))) + _EPSILON
-    weights = state.weights - learning_rate * step / scale
+    # Both corrections are single numbers: they need no pass over all weights.
+    root = ops.sqrt(1.0 - ops.power(_BETA_2, count))
+    rate = learning_rate * root / (1.0 - ops.power(_BETA_1, count))
+    weights = state.weights - rate * (first / (ops.sqrt(second) + _EPSILON * root))
     average = _AVERAGE_DECAY * state.average + (1.0 - _AVERAGE_DECAY) * weights
     return TrainingState(weights, (first, second, count), average)
 
@@ -354,6 +356,28 @@ def _trace_once(function):
         return traced[0](*arguments)
 
     return call
+
+
+def _operations():
+    """Return ``keras.ops``, on TensorFlow with two functions made cheaper."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return keras.ops
+    import tensorflow as tf
+
+    # Keras looks through every factor for NaN, which the loss shows anyway.
+    cheaper = {"silu": tf.custom_gradient(_silu), "cholesky": tf.linalg.cholesky}
+    return SimpleNamespace(**(vars(keras.ops) | cheaper))
+
+
+def _silu(x):
+    """Return SiLU and its gradient: Keras' computes the logistic function twice."""
+    import keras
+
+    share = keras.ops.sigmoid(x)
+    y = x * share
+    return y, lambda upstream: upstream * (share + y - y * share)
 
 
 def _split(flat, sizes):

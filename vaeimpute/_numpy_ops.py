@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy import (
+    broadcast_to,
     clip,
     concatenate,
     equal,
@@ -18,8 +19,10 @@ from numpy import (
     matmul,
     maximum,
     mean,
+    ones_like,
     reshape,
     shape,
+    split,
     sqrt,
     square,
     sum,
@@ -30,6 +33,7 @@ from numpy import (
 from numpy.linalg import cholesky
 
 __all__ = [
+    "broadcast_to",
     "cast",
     "cholesky",
     "clip",
@@ -43,12 +47,14 @@ __all__ = [
     "matmul",
     "maximum",
     "mean",
+    "ones_like",
     "relu",
     "reshape",
     "shape",
     "silu",
     "softplus",
     "solve_triangular",
+    "split",
     "sqrt",
     "square",
     "stop_gradient",

@@ -36,6 +36,9 @@ _FEATURE_BOUND = 6.0
 #: The networks may widen or narrow the core's posterior by e^2 at most.
 _LOG_SCALE_BOUND = 2.0
 
+#: Outputs of the encoder network, in the order in which they are computed.
+_HEADS = ("encoder.mean", "encoder.log_scale", "encoder.fill")
+
 #: A unit of the encoder's output moves the posterior by this many of its standard
 #: deviations at most. The bound curves with their inverse square: without a limit,
 #: near-exact columns (deviations of .02) make a usual learning rate diverge.
@@ -142,9 +145,10 @@ class Posterior(NamedTuple):
     """Gaussian q(z | x_c) with covariance ``D A^-1 D``, D = diag(exp(log_scale)).
 
     The core's exact posterior covariance ``A^-1``, each latent scaled by the
-    network. With ``A = L L'``, ``root = L'^-1`` turns white noise into draws.
-    `precision`, `factor` and `root` pass no gradient. `fill` is the point whose
-    decoding predicts missing cells best; it is no part of q.
+    network. With ``A = L L'``, ``whitening = L^-1`` whitens the core's posterior
+    and its transpose turns white noise into draws. The matrices pass no gradient.
+    `fill` is the point whose decoding predicts missing cells best; it is no part
+    of q.
     """
 
     mean: Any  # (n_rows, n_latent)
@@ -152,7 +156,8 @@ class Posterior(NamedTuple):
     log_scale: Any  # (n_rows, n_latent)
     precision: Any  # (n_rows, n_latent, n_latent), A
     factor: Any  # (n_rows, n_latent, n_latent), L
-    root: Any  # (n_rows, n_latent, n_latent)
+    whitening: Any  # (n_rows, n_latent, n_latent), L^-1
+    covariance: Any  # (n_rows, n_latent, n_latent), A^-1
 
     def rows(self, some: slice) -> Posterior:
         """Return the posterior of some rows."""
@@ -212,21 +217,18 @@ class VAE:
         without networks it is the whole answer.
         """
         ops = self.ops
-        precision, factor, root, mean = self._core_posterior(weights, cells)
+        mean, matrices = self._core_posterior(weights, cells)
         log_scale, fill = mean * 0.0, mean
         if self.architecture.hidden_layer_sizes:
             hidden = self._tower(
                 weights, "encoder", self._features(weights, layout, cells, mean)
             )
+            shift, raw, correction = self._heads(weights, hidden)
             # A head of its own: what sharpens fillings must not move or narrow q.
-            fill = ops.stop_gradient(mean) + self._dense(
-                weights, "encoder.fill", hidden
-            )
-            shift = self._dense(weights, "encoder.mean", hidden)
-            mean = mean + _reach(ops, root) * shift
-            raw = self._dense(weights, "encoder.log_scale", hidden)
+            fill = ops.stop_gradient(mean) + correction
+            mean = mean + _reach(ops, matrices[-1]) * shift
             log_scale = _LOG_SCALE_BOUND * ops.tanh(raw / _LOG_SCALE_BOUND)
-        return Posterior(mean, fill, log_scale, precision, factor, root)
+        return Posterior(mean, fill, log_scale, *matrices)
 
     def decode(self, weights, layout: Layout, latent) -> Decoded:
         """Return the parameters of p(x | z) for latents (n_rows, n_latent)."""
@@ -255,13 +257,13 @@ class VAE:
     def number_variance(self, weights, posterior: Posterior):
         """Return the variance of every number given the shown cells.
 
-        The latent's spread goes through the core alone, ``W D root``: what the
-        decoder's network bends is left out.
+        The latent's spread goes through the core alone, ``W D A^-1 D W'``: what
+        the decoder's network bends is left out.
         """
         ops, n_numeric = self.ops, self.architecture.n_numeric
-        scaled = ops.exp(posterior.log_scale)[:, :, None] * posterior.root
-        loadings = weights["core.loadings"][:n_numeric]
-        latent = ops.sum(ops.square(ops.matmul(loadings[None], scaled)), 2)
+        scale = ops.exp(posterior.log_scale)[:, None, :]
+        loadings = weights["core.loadings"][:n_numeric] * scale
+        latent = ops.sum(ops.matmul(loadings, posterior.covariance) * loadings, 2)
         return latent + ops.exp(weights["decoder.log_noise"])
 
     def log_likelihood(self, weights, layout: Layout, cells: Cells, decoded: Decoded):
@@ -329,7 +331,7 @@ class VAE:
         return _HIDDEN_NUMBER_WEIGHT * squares + _HIDDEN_LEVEL_WEIGHT * log_loss
 
     def _core_posterior(self, weights, cells: Cells):
-        """Return A, L, L'^-1 and the mean of the core's posterior.
+        """Return the mean of the core's posterior, and A, L, L^-1 and A^-1.
 
         The matrices are computed outside the gradient. The mean gets its exact
         gradient all the same, from one refinement step around the solution z*
@@ -343,20 +345,22 @@ class VAE:
         centred = cells.values - weights["core.mean"]
         projected = ops.matmul(centred * noise_precision, loadings)
         outer = stop(loadings[:, :, None] * loadings[:, None, :])
-        gram = ops.matmul(stop(noise_precision), ops.reshape(outer, (-1, d * d)))
-        identity = ops.eye(d, dtype=gram.dtype)
-        precision = ops.reshape(gram, (-1, d, d)) + identity
+        identity = ops.eye(d, dtype=outer.dtype)
+        # The identity is one more value, seen in every row with a noise of one.
+        terms = ops.concatenate([outer, identity[None]], 0)
+        one = ops.ones_like(noise_precision[:, :1])
+        seen = ops.concatenate([stop(noise_precision), one], 1)
+        gram = ops.matmul(seen, ops.reshape(terms, (-1, d * d)))
+        precision = ops.reshape(gram, (-1, d, d))
         factor = ops.cholesky(precision)
-        lower = ops.solve_triangular(factor, identity + 0.0 * factor, lower=True)
-        root = ops.transpose(lower, (0, 2, 1))  # A^-1 = root @ lower
-
-        def solve(right):
-            return _apply(ops, root, _apply(ops, lower, right))
-
-        start = solve(stop(projected))
+        right = ops.broadcast_to(identity, ops.shape(factor))
+        whitening = ops.solve_triangular(factor, right, lower=True)
+        covariance = ops.matmul(_transposed(ops, whitening), whitening)
+        start = _apply(ops, covariance, stop(projected))
         image = ops.matmul(start, ops.transpose(loadings)) * noise_precision
         residual = projected - start - ops.matmul(image, loadings)
-        return precision, factor, root, start + solve(residual)
+        mean = start + _apply(ops, covariance, residual)
+        return mean, (precision, factor, whitening, covariance)
 
     def _features(self, weights, layout, cells: Cells, core_latent):
         """Return the inputs of the encoder network, (n_rows, n_features)."""
@@ -383,9 +387,11 @@ class VAE:
         ops, n_numeric = self.ops, self.architecture.n_numeric
         numbers, known = cells.values[:, :n_numeric], cells.present[:, :n_numeric]
         low, high = layout.edges[:, :-1], layout.edges[:, 1:]
-        along = ops.clip((numbers[:, :, None] - low) / (high - low), 0.0, 1.0)
+        # A number at the lowest edge is zero in every bin.
+        numbers = ops.where(known > 0, numbers, low[:, 0])
+        along = (numbers[:, :, None] - low) * (1.0 / (high - low))
         size = n_numeric * self.architecture.n_bins
-        return ops.reshape(along * known[:, :, None], (-1, size))
+        return ops.reshape(ops.clip(along, 0.0, 1.0), (-1, size))
 
     def _tower(self, weights, name: str, inputs):
         """Return the residual network's last hidden layer, (n_rows, width)."""
@@ -395,6 +401,15 @@ class VAE:
             inner = self._activation(self._dense(weights, f"{block}.up", hidden))
             hidden = hidden + self._dense(weights, f"{block}.down", inner)
         return hidden
+
+    def _heads(self, weights, hidden):
+        """Return the encoder's outputs for mean, log-scale and fill."""
+        ops = self.ops
+        kernel, bias = (
+            ops.concatenate([weights[f"{name}.{part}"] for name in _HEADS], -1)
+            for part in ("kernel", "bias")
+        )
+        return ops.split(ops.matmul(hidden, kernel) + bias, len(_HEADS), 1)
 
     def _dense(self, weights, name: str, inputs):
         kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
@@ -412,14 +427,14 @@ class Batch(NamedTuple):
 
 
 def draw_latent(ops, posterior: Posterior, noise):
-    """Return the reparameterised sample ``mean + D root noise``."""
-    spread = ops.exp(posterior.log_scale) * _apply(ops, posterior.root, noise)
-    return posterior.mean + spread
+    """Return the reparameterised sample ``mean + D L'^-1 noise``."""
+    core = _apply(ops, _transposed(ops, posterior.whitening), noise)
+    return posterior.mean + ops.exp(posterior.log_scale) * core
 
 
 def kl_to_prior(ops, posterior: Posterior):
     """Return KL(q || N(0, I)) per row (Kingma & Welling 2014, appendix B)."""
-    variance = ops.sum(ops.square(posterior.root), 2)  # diagonal of A^-1
+    variance = _diagonal(ops, posterior.covariance)
     trace = ops.sum(ops.exp(2.0 * posterior.log_scale) * variance, 1)
     square = ops.sum(ops.square(posterior.mean), 1)
     excess = trace + square - _n_latent(ops, posterior)
@@ -432,9 +447,8 @@ def kl_between(ops, first: Posterior, second: Posterior):
     With ``u = exp(first.log_scale - second.log_scale)`` the trace term
     ``tr(D2^-1 A2 D2^-1 D1 A1^-1 D1)`` is ``u' (A2 * A1^-1) u``, elementwise *.
     """
-    covariance = ops.matmul(first.root, ops.transpose(first.root, (0, 2, 1)))
     ratio = ops.exp(first.log_scale - second.log_scale)
-    trace = _quadratic(ops, second.precision * covariance, ratio)
+    trace = _quadratic(ops, second.precision * first.covariance, ratio)
     gap = (first.mean - second.mean) * ops.exp(-second.log_scale)
     square = _quadratic(ops, second.precision, gap)
     determinants = _log_determinant(ops, second) - _log_determinant(ops, first)
@@ -448,13 +462,13 @@ def latent_log_density(ops, posterior: Posterior, noise):
     return normal - _log_determinant(ops, posterior)
 
 
-def _reach(ops, root):
+def _reach(ops, covariance):
     """Return how far a unit of the encoder's output moves each latent.
 
     One where the core knows little, `_LARGEST_REACH` standard deviations where it
     knows much, (n_rows, n_latent).
     """
-    variance = ops.sum(ops.square(root), 2)  # diagonal of A^-1
+    variance = _diagonal(ops, covariance)
     return 1.0 / ops.sqrt(1.0 + 1.0 / (_LARGEST_REACH**2 * variance))
 
 
@@ -463,9 +477,17 @@ def _n_latent(ops, posterior: Posterior):
 
 
 def _log_determinant(ops, posterior: Posterior):
-    """Return log |D root|, half the log-determinant of the covariance."""
-    diagonal = ops.diagonal(posterior.factor, axis1=1, axis2=2)
+    """Return half the log-determinant of the covariance, ``log |D L'^-1|``."""
+    diagonal = _diagonal(ops, posterior.factor)
     return ops.sum(posterior.log_scale - ops.log(diagonal), 1)
+
+
+def _diagonal(ops, matrices):
+    return ops.diagonal(matrices, axis1=1, axis2=2)
+
+
+def _transposed(ops, matrices):
+    return ops.transpose(matrices, (0, 2, 1))
 
 
 def _apply(ops, matrices, vectors):
@@ -474,8 +496,14 @@ def _apply(ops, matrices, vectors):
 
 
 def _quadratic(ops, matrices, vectors):
-    """Return v' M v for each row."""
-    return ops.sum(vectors * _apply(ops, matrices, vectors), 1)
+    """Return v' M v for each row and symmetric matrices that pass no gradient.
+
+    Its gradient 2 M v is what comes of holding M v fixed in 2 v' M v: the product
+    with the matrices is not repeated on the way back.
+    """
+    stop = ops.stop_gradient
+    image = stop(_apply(ops, matrices, vectors))
+    return ops.sum((2.0 * vectors - stop(vectors)) * image, 1)
 
 
 def initial_weights(
