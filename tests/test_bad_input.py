@@ -262,6 +262,8 @@ def test_other_columns_than_at_fit(people):
         ("hidden_layer_sizes", (8, 0)),
         ("hidden_layer_sizes", (8.0,)),
         ("hidden_layer_sizes", [[8]]),
+        ("n_networks", 0),
+        ("n_networks", 1.5),
         ("activation", "softmax"),
         ("activation", None),
         ("max_iter", 0),

@@ -562,7 +562,7 @@ def test_automatic_settings_grow_with_the_table():
     assert (batches[0], batches[-1]) == (32, 1_024)
     assert widths == sorted(widths)
     for of_one_width in steps.values():
-        assert of_one_width == sorted(set(of_one_width))
+        assert of_one_width == sorted(of_one_width)
 
 
 @pytest.mark.parametrize("n_rows", SIZES)
@@ -570,6 +570,7 @@ def test_given_settings_stay(n_rows):
     given = Settings(
         n_components=3,
         hidden_layer_sizes=(7, 9),
+        n_networks=3,
         max_iter=11,
         batch_size=13,
         learning_rate_init=0.017,

@@ -37,6 +37,7 @@ class BaseVAE(CallbackSupportMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [_AUTO, _POSITIVE_INTEGER],
         "hidden_layer_sizes": [_AUTO, "array-like"],
+        "n_networks": [_AUTO, _POSITIVE_INTEGER],
         "activation": [StrOptions({"silu", "gelu", "relu", "tanh"})],
         "max_iter": [_AUTO, _POSITIVE_INTEGER],
         "batch_size": [_AUTO, _POSITIVE_INTEGER],

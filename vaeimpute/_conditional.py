@@ -24,6 +24,7 @@ from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import (
     VAE,
     Architecture,
+    Decoded,
     draw_latent,
     latent_log_density,
 )
@@ -98,8 +99,11 @@ class FittedVAE:
                 posterior = model.encode(weights, self.layout, cells)
                 decoded = model.decode(weights, self.layout, posterior.fill)
                 variance = model.number_variance(weights, posterior)
+                if self.architecture.is_mixture:  # the law of total variance
+                    variance = variance.mean(axis=0) + decoded.numbers.var(axis=0)
                 log_levels = model.log_levels(self.layout, decoded)
-                answers = (decoded.numbers, variance, log_levels)
+                numbers, log_levels = model.pool(decoded.numbers, log_levels)
+                answers = (numbers, variance, log_levels)
                 for whole, part in zip(filling, answers, strict=True):
                     whole[block] = part[: block.stop - block.start]
         return filling
@@ -158,6 +162,12 @@ class FittedVAE:
         weights, model = self._weights(), self._model()
         latent = generator.standard_normal((n_rows, self.architecture.n_latent))
         decoded = model.decode(weights, self.layout, latent)
+        if (n_networks := self.architecture.n_networks) > 1:
+            row, network = (
+                np.arange(n_rows),
+                generator.integers(n_networks, size=n_rows),
+            )
+            decoded = Decoded(*(array[network, row] for array in decoded))
         spread = np.exp(0.5 * weights["decoder.log_noise"])
         numbers = decoded.numbers
         numbers = numbers + spread * generator.standard_normal(numbers.shape)
@@ -177,6 +187,8 @@ class FittedVAE:
                 self._joint_log_density(model, weights, cells, intervals, latent)
                 - latent_log_density(_numpy_ops, posterior, noise)
             )
+        # Draws of all networks count alike: those of a mixture.
+        log_weights = np.reshape(log_weights, (-1, len(rows.values)))
         return logsumexp(log_weights, axis=0) - np.log(len(log_weights))
 
     def _joint_log_density(self, model, weights, cells, intervals, latent):
@@ -186,11 +198,11 @@ class FittedVAE:
         at = intervals.columns
         spread = np.exp(0.5 * weights["decoder.log_noise"][at])
         probability = log_interval_probability(
-            intervals.low, intervals.high, decoded.numbers[:, at], spread
+            intervals.low, intervals.high, decoded.numbers[..., at], spread
         )
-        cell[:, at] = np.where(cells.observed[:, at] > 0, probability, 0.0)
-        constant = latent.shape[1] * np.log(2 * np.pi)
-        return cell.sum(axis=1) - 0.5 * (constant + np.sum(latent**2, axis=1))
+        cell[..., at] = np.where(cells.observed[:, at] > 0, probability, 0.0)
+        constant = latent.shape[-1] * np.log(2 * np.pi)
+        return cell.sum(axis=-1) - 0.5 * (constant + np.sum(latent**2, axis=-1))
 
     def _model(self) -> VAE:
         return VAE(self.architecture, _numpy_ops)

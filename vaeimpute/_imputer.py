@@ -47,17 +47,22 @@ class VAEImputer(TransformerMixin, BaseVAE):
         Units of each residual block, in encoder and decoder alike; the first is
         also the width of the stream between blocks. Empty: the linear core
         alone. "auto" grows with the number of rows.
+    n_networks : int or "auto", default="auto"
+        Encoders and decoders that are trained side by side around the one linear
+        core; answers are those of an equal mixture. Each costs as much time as the
+        first. "auto" is two with tables of less than 3,000 rows, else one.
     activation : {"silu", "gelu", "relu", "tanh"}, default="silu"
         Activation of the blocks.
     max_iter : int or "auto", default="auto"
-        Passes over the rows (epochs), at most. "auto" makes up to 5,000
+        Passes over the rows (epochs), at most. "auto" makes up to 3,000
         steps with tables of less than 3,000 rows, about 2,000 wider ones with
         larger tables, fewer with more than 16 latents, and no more than ten
         times the rows.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" grows from 32 to 1,024 with the number of rows.
     learning_rate_init : float or "auto", default="auto"
-        Largest step size of Adam.
+        Largest step size of Adam. "auto" is 0.0015 with tables of less than 3,000
+        rows, else 0.001.
     early_stopping : bool, default=True
         Hold out cells to choose the rank and the number of epochs, and to fall
         back to the linear core where networks do not pay. If False, all epochs
@@ -185,6 +190,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
         n_components="auto",
         *,
         hidden_layer_sizes="auto",
+        n_networks="auto",
         activation="silu",
         max_iter="auto",
         batch_size="auto",
@@ -210,6 +216,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
     ):
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_networks = n_networks
         self.activation = activation
         self.max_iter = max_iter
         self.batch_size = batch_size

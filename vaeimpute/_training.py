@@ -42,6 +42,10 @@ _LARGEST_LOSS = 1e5
 
 _MAX_RANK = 64
 
+#: Tables of fewer rows get narrower networks, and two of them: their answers differ
+#: most there (docs/experiments.md, trials 30 and 31).
+_FEW_ROWS = 3_000
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -52,6 +56,7 @@ class Settings:
 
     n_components: int | str = "auto"
     hidden_layer_sizes: tuple[int, ...] | str = "auto"
+    n_networks: int | str = "auto"
     activation: str = "silu"
     max_iter: int | str = "auto"
     batch_size: int | str = "auto"
@@ -66,28 +71,34 @@ class Settings:
     def resolve(self, n_rows: int, n_latent: int) -> Settings:
         """Return settings with every "auto" replaced by numbers."""
         batch, hidden = self.batch_size, self.hidden_layer_sizes
+        is_small = n_rows < _FEW_ROWS
         if batch == "auto":
             batch = int(np.clip(_power_of_two(n_rows / 4), 32, 256))
             batch *= 1 + (n_rows > 50_000) + 2 * (n_rows > 200_000)
         if hidden == "auto":
-            width = 64 if n_rows < 200 else 128 if n_rows < 3_000 else 192
+            width = 64 if n_rows < 200 else 128 if is_small else 192
             hidden = (width, width)
         epochs = self.max_iter
         if epochs == "auto":
             # Twice the width costs twice the time: about the same work for all.
-            n_steps = 5_000 if n_rows < 3_000 else 2_000 + n_rows // 200
+            n_steps = 3_000 if is_small else 2_000 + n_rows // 200
             # 16, 32 and 64 latents take 1, 1.4 and 2.7 times as long a step.
             n_steps = round(n_steps * 2 / (1 + max(n_latent, 16) / 16))
             n_steps = min(10 * n_rows, n_steps)
             epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
-        rate = self.learning_rate_init
+        rate, n_networks = self.learning_rate_init, self.n_networks
+        if n_networks == "auto":
+            n_networks = 2 if is_small else 1
+        if rate == "auto":
+            rate = 1.5e-3 if is_small else 1e-3
         return replace(
             self,
             n_components=n_latent,
             batch_size=batch,
             hidden_layer_sizes=tuple(hidden),
+            n_networks=n_networks,
             max_iter=epochs,
-            learning_rate_init=1e-3 if rate == "auto" else rate,
+            learning_rate_init=rate,
         )
 
 
@@ -238,7 +249,9 @@ def _core_answers(core, encoding, validation) -> np.ndarray:
     return validation.answers(*(np.concatenate(a) for a in zip(*parts, strict=True)))
 
 
-def _architecture(encoding: Encoding, n_latent: int, hidden, activation="silu"):
+def _architecture(
+    encoding: Encoding, n_latent: int, hidden, activation="silu", n_networks=1
+):
     layout = encoding.layout()
     return Architecture(
         n_numeric=len(encoding.numeric),
@@ -249,6 +262,7 @@ def _architecture(encoding: Encoding, n_latent: int, hidden, activation="silu"):
         hidden_layer_sizes=hidden,
         activation=activation,
         n_bins=layout.edges.shape[1] - 1,
+        n_networks=n_networks,
     )
 
 
@@ -287,6 +301,7 @@ class _Run:
             settings.n_components,
             settings.hidden_layer_sizes,
             settings.activation,
+            settings.n_networks,
         )
         self._engine = Engine(self._architecture, settings.device)
         self._layout = self._engine.place(encoding.layout())

@@ -65,6 +65,10 @@ class Architecture:
     activation : {"silu", "gelu", "relu", "tanh"}
     n_bins : int
         Pieces of the piecewise-linear encoding of an observed number.
+    n_networks : int
+        Pairs of encoder and decoder networks around the one core. If there are
+        several, their weights, and all that depends on them, have one more axis in
+        front, and answers are those of an equal mixture.
     """
 
     n_numeric: int
@@ -75,6 +79,12 @@ class Architecture:
     hidden_layer_sizes: tuple[int, ...]
     activation: str = "silu"
     n_bins: int = BINS_IF_NARROW
+    n_networks: int = 1
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether what depends on networks has an axis of networks."""
+        return self.n_networks > 1 and bool(self.hidden_layer_sizes)
 
     @property
     def has_numeric(self) -> bool:
@@ -115,13 +125,14 @@ class Architecture:
             return shapes
         width = self.hidden_layer_sizes[0]
         outputs = self.n_numeric + self.n_levels
-        shapes |= self._tower_shapes("encoder", self.n_features)
-        shapes |= _dense_shapes("encoder.mean", width, d)
-        shapes |= _dense_shapes("encoder.log_scale", width, d)
-        shapes |= _dense_shapes("encoder.fill", width, d)
-        shapes |= self._tower_shapes("decoder", d)
-        shapes |= _dense_shapes("decoder.output", width, outputs)
-        return shapes
+        networks = self._tower_shapes("encoder", self.n_features)
+        for head in _HEADS:
+            networks |= _dense_shapes(head, width, d)
+        networks |= self._tower_shapes("decoder", d)
+        networks |= _dense_shapes("decoder.output", width, outputs)
+        if self.is_mixture:
+            networks = {x: (self.n_networks, *y) for x, y in networks.items()}
+        return shapes | networks
 
     def _tower_shapes(self, name: str, n_inputs: int) -> dict[str, tuple[int, ...]]:
         width = self.hidden_layer_sizes[0]
@@ -161,7 +172,8 @@ class Posterior(NamedTuple):
 
     def rows(self, some: slice) -> Posterior:
         """Return the posterior of some rows."""
-        return Posterior(*(array[some] for array in self))
+        vectors = (array[..., some, :] for array in self[:3])
+        return Posterior(*vectors, *(array[some] for array in self[3:]))
 
 
 class Decoded(NamedTuple):
@@ -236,15 +248,15 @@ class VAE:
         linear = weights["core.mean"] + ops.matmul(
             latent, ops.transpose(weights["core.loadings"])
         )
-        numbers, logits = linear[:, :n_numeric], linear[:, n_numeric:]
+        numbers, logits = linear[..., :n_numeric], linear[..., n_numeric:]
         if self.architecture.has_nominal:
             lift = 1.0 + ops.matmul(logits, ops.transpose(layout.contrast))
             logits = linear_logits(ops, layout.log_share, lift)
         if self.architecture.hidden_layer_sizes:
             hidden = self._tower(weights, "decoder", latent)
             residual = self._dense(weights, "decoder.output", hidden)
-            numbers = numbers + residual[:, :n_numeric]
-            logits = logits + residual[:, n_numeric:]
+            numbers = numbers + residual[..., :n_numeric]
+            logits = logits + residual[..., n_numeric:]
         return Decoded(numbers, logits)
 
     def reconstruct(self, weights, layout: Layout, rows: Rows):
@@ -252,7 +264,14 @@ class VAE:
         cells = self.cells(layout, rows.values, rows.observed)
         posterior = self.encode(weights, layout, cells)
         decoded = self.decode(weights, layout, posterior.fill)
-        return decoded.numbers, self.log_levels(layout, decoded)
+        return self.pool(decoded.numbers, self.log_levels(layout, decoded))
+
+    def pool(self, numbers, log_levels):
+        """Return the mean of all networks' numbers, and of their probabilities."""
+        if not self.architecture.is_mixture:
+            return numbers, log_levels
+        ops = self.ops
+        return ops.mean(numbers, 0), ops.log(ops.mean(ops.exp(log_levels), 0))
 
     def number_variance(self, weights, posterior: Posterior):
         """Return the variance of every number given the shown cells.
@@ -261,9 +280,9 @@ class VAE:
         the decoder's network bends is left out.
         """
         ops, n_numeric = self.ops, self.architecture.n_numeric
-        scale = ops.exp(posterior.log_scale)[:, None, :]
+        scale = ops.exp(posterior.log_scale)[..., None, :]
         loadings = weights["core.loadings"][:n_numeric] * scale
-        latent = ops.sum(ops.matmul(loadings, posterior.covariance) * loadings, 2)
+        latent = ops.sum(ops.matmul(loadings, posterior.covariance) * loadings, -1)
         return latent + ops.exp(weights["decoder.log_noise"])
 
     def log_likelihood(self, weights, layout: Layout, cells: Cells, decoded: Decoded):
@@ -281,7 +300,7 @@ class VAE:
             return density
         log_levels = self.log_levels(layout, decoded)
         levels = ops.matmul(cells.indicators * log_levels, layout.membership)
-        return ops.concatenate([density, levels], 1)
+        return ops.concatenate([density, levels], -1)
 
     def log_levels(self, layout: Layout, decoded: Decoded):
         """Return the log-probability of every level, (n_rows, n_levels)."""
@@ -308,7 +327,7 @@ class VAE:
 
         latent = draw_latent(ops, of_observed, batch.noise)
         decoded = self.decode(weights, layout, latent)
-        evidence = ops.sum(self.log_likelihood(weights, layout, cells, decoded), 1)
+        evidence = ops.sum(self.log_likelihood(weights, layout, cells, decoded), -1)
         bound = evidence - beta * kl_to_prior(ops, of_observed)
         matching = kl_between(
             ops, Posterior(*(stop(array) for array in of_observed)), of_shown
@@ -323,11 +342,11 @@ class VAE:
         """Return the weighted error of every observed cell, per row."""
         ops, n_numeric = self.ops, self.architecture.n_numeric
         error = ops.square(cells.values[:, :n_numeric] - filled.numbers)
-        squares = ops.sum(error * cells.observed[:, :n_numeric], 1)
+        squares = ops.sum(error * cells.observed[:, :n_numeric], -1)
         if not self.architecture.has_nominal:
             return _HIDDEN_NUMBER_WEIGHT * squares
         log_levels = self.log_levels(layout, filled)
-        log_loss = -ops.sum(cells.indicators * log_levels, 1)
+        log_loss = -ops.sum(cells.indicators * log_levels, -1)
         return _HIDDEN_NUMBER_WEIGHT * squares + _HIDDEN_LEVEL_WEIGHT * log_loss
 
     def _core_posterior(self, weights, cells: Cells):
@@ -409,11 +428,13 @@ class VAE:
             ops.concatenate([weights[f"{name}.{part}"] for name in _HEADS], -1)
             for part in ("kernel", "bias")
         )
-        return ops.split(ops.matmul(hidden, kernel) + bias, len(_HEADS), 1)
+        return ops.split(self._affine(hidden, kernel, bias), len(_HEADS), -1)
 
     def _dense(self, weights, name: str, inputs):
-        kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
-        return self.ops.matmul(inputs, kernel) + bias
+        return self._affine(inputs, weights[f"{name}.kernel"], weights[f"{name}.bias"])
+
+    def _affine(self, inputs, kernel, bias):
+        return self.ops.matmul(inputs, kernel) + bias[..., None, :]
 
 
 class Batch(NamedTuple):
@@ -435,8 +456,8 @@ def draw_latent(ops, posterior: Posterior, noise):
 def kl_to_prior(ops, posterior: Posterior):
     """Return KL(q || N(0, I)) per row (Kingma & Welling 2014, appendix B)."""
     variance = _diagonal(ops, posterior.covariance)
-    trace = ops.sum(ops.exp(2.0 * posterior.log_scale) * variance, 1)
-    square = ops.sum(ops.square(posterior.mean), 1)
+    trace = ops.sum(ops.exp(2.0 * posterior.log_scale) * variance, -1)
+    square = ops.sum(ops.square(posterior.mean), -1)
     excess = trace + square - _n_latent(ops, posterior)
     return 0.5 * excess - _log_determinant(ops, posterior)
 
@@ -457,8 +478,8 @@ def kl_between(ops, first: Posterior, second: Posterior):
 
 def latent_log_density(ops, posterior: Posterior, noise):
     """Return log q(z) at the draw that `draw_latent` makes of the noise, per row."""
-    constant = noise.shape[1] * math.log(2 * math.pi)
-    normal = -0.5 * (constant + ops.sum(ops.square(noise), 1))
+    constant = noise.shape[-1] * math.log(2 * math.pi)
+    normal = -0.5 * (constant + ops.sum(ops.square(noise), -1))
     return normal - _log_determinant(ops, posterior)
 
 
@@ -473,13 +494,13 @@ def _reach(ops, covariance):
 
 
 def _n_latent(ops, posterior: Posterior):
-    return ops.cast(ops.shape(posterior.mean)[1], "float32")
+    return ops.cast(ops.shape(posterior.mean)[-1], "float32")
 
 
 def _log_determinant(ops, posterior: Posterior):
     """Return half the log-determinant of the covariance, ``log |D L'^-1|``."""
     diagonal = _diagonal(ops, posterior.factor)
-    return ops.sum(posterior.log_scale - ops.log(diagonal), 1)
+    return ops.sum(posterior.log_scale - ops.log(diagonal), -1)
 
 
 def _diagonal(ops, matrices):
@@ -492,7 +513,7 @@ def _transposed(ops, matrices):
 
 def _apply(ops, matrices, vectors):
     """Multiply each row's vector by its matrix."""
-    return ops.matmul(matrices, vectors[:, :, None])[:, :, 0]
+    return ops.matmul(matrices, vectors[..., None])[..., 0]
 
 
 def _quadratic(ops, matrices, vectors):
@@ -503,7 +524,7 @@ def _quadratic(ops, matrices, vectors):
     """
     stop = ops.stop_gradient
     image = stop(_apply(ops, matrices, vectors))
-    return ops.sum((2.0 * vectors - stop(vectors)) * image, 1)
+    return ops.sum((2.0 * vectors - stop(vectors)) * image, -1)
 
 
 def initial_weights(
@@ -525,7 +546,7 @@ def initial_weights(
         if name.endswith("bias") or _starts_at_zero(name):
             weights[name] = np.zeros(shape, np.float32)
         else:
-            spread = _initial_gain(name) / math.sqrt(shape[0])
+            spread = _initial_gain(name) / math.sqrt(shape[-2])
             weights[name] = spread * generator.standard_normal(shape, np.float32)
     return weights
 
