@@ -73,7 +73,9 @@ def run_module(
     command = [python_of(environment), "-m", module, *arguments]
     # Before all else on the path, so that an environment needs no copy of this.
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    variables = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    path = os.pathsep.join(filter(None, paths))
+    # HyperImpute's models come in the order of a set of names.
+    variables = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "0"}
     errors = folder / "stderr.txt"
     with errors.open("w") as stderr:
         process = subprocess.Popen(

@@ -11,7 +11,11 @@ from typing import Any
 from sklearn.impute import KNNImputer, SimpleImputer
 
 from benchmarks.rivals.chained_regressions import ChainedRegressions
+from benchmarks.rivals.deep import GAIN, MIWAE
 from benchmarks.rivals.em_gaussian import GaussianEM
+from benchmarks.rivals.gaussian_copula import GaussianCopula
+from benchmarks.rivals.hyper_impute import HyperImpute
+from benchmarks.rivals.mice_forest import MiceForest
 from benchmarks.rivals.miss_forest import MissForest
 from vaeimpute import VAEImputer
 from vaeimpute.comparison import Encoded
@@ -46,6 +50,29 @@ METHODS = {
     ),
     "em-gaussian": Method(partial(Encoded, GaussianEM(), drop_first=True)),
     "missforest": Method(partial(MissForest, n_jobs=2, random_state=0)),
+    "miceforest": Method(
+        partial(MiceForest, random_state=0), ("miceforest",), "miceforest"
+    ),
+    "gaussian-copula": Method(
+        partial(GaussianCopula, random_state=0),
+        ("gcimpute.gaussian_copula",),
+        "miceforest",
+    ),
+    "hyperimpute": Method(
+        partial(HyperImpute, random_state=0),
+        ("hyperimpute.plugins.imputers",),
+        "hyperimpute",
+    ),
+    "miwae": Method(
+        partial(Encoded, MIWAE(random_state=0)),
+        ("hyperimpute.plugins.imputers",),
+        "hyperimpute",
+    ),
+    "gain": Method(
+        partial(Encoded, GAIN(random_state=0)),
+        ("hyperimpute.plugins.imputers.plugin_gain",),
+        "hyperimpute",
+    ),
     "vae": Method(partial(VAEImputer, random_state=0), imports=("keras",)),
 }
 

@@ -86,6 +86,7 @@ def _nominal(name: str, table: pd.DataFrame) -> Table:
 
 _MAX_ROWS = 6_000
 _FAST = ("mean", "knn", "iterative", "em-gaussian", "vae")
+_SLOW = ("missforest", "miceforest", "gaussian-copula", "hyperimpute")
 
 SUITES = {
     "quick": Suite(
@@ -99,7 +100,7 @@ SUITES = {
         settings=(("mcar", 0.3), ("mar", 0.3), ("mnar", 0.3), ("mcar", 0.5)),
         masks=(0, 1, 2),
         methods=_FAST,
-        slow_methods=("missforest",),
+        slow_methods=(*_SLOW, "miwae", "gain"),
     ),
     "full": Suite(
         datasets=(),
@@ -116,7 +117,7 @@ SUITES = {
         ),
         masks=(0, 1, 2, 3, 4),
         methods=_FAST,
-        slow_methods=("missforest",),
+        slow_methods=_SLOW,
         uses_folder=True,
     ),
     "numeric": Suite(
