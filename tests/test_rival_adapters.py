@@ -114,6 +114,13 @@ def test_draws_differ_in_missing_cells_only(module, truth, hidden):
     assert (spread[~hidden[:, 0]] == 0).all()
 
 
+@pytest.mark.parametrize(("module", "library", "name", "settings"), CASES)
+def test_adapter_fills_numbers_alone(module, library, name, settings, truth, hidden):
+    numbers, missing = truth.iloc[:, :3], hidden[:, :3]
+    filled = fill(make(module, library, name, settings), numbers.mask(missing))
+    assert nrmse(numbers, filled, missing) < 0.7
+
+
 def test_copula_fills_new_rows(truth, hidden):
     imputer = make("gaussian_copula", *_first("gaussian_copula"))
     X = truth.mask(hidden)

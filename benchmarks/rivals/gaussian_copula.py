@@ -33,9 +33,9 @@ class GaussianCopula(TransformerMixin, BaseEstimator):
         kinds = self.copula_.get_vartype_indices(encoded)
         ordinal = kinds != "continuous"
         ordinal[X.select_dtypes("number").shape[1] :] = True
-        self.copula_.fit(
-            encoded, ordinal=list(np.flatnonzero(ordinal)), convergence_verbose=False
-        )
+        # An empty list is an error, too.
+        kinds = {"ordinal": list(np.flatnonzero(ordinal))} if ordinal.any() else {}
+        self.copula_.fit(encoded, convergence_verbose=False, **kinds)
         self.thresholds_ = norm.isf(np.nanmean(encoded, axis=0))
         return self
 
