@@ -94,12 +94,17 @@ def build_command(names):
 @click.option("--suite", type=click.Choice([*SUITES, whole_tables.NAME]), required=True)
 @click.option("--results", type=FILE, help="Default: results/<suite>.jsonl.")
 def report_command(suite, results):
-    """Write the results of a suite into its page in docs/."""
+    """Write the results of a suite into its page in docs/, or show them.
+
+    `quick` and `full`, which have no page, are shown.
+    """
     results = results or RESULTS / f"{suite}.jsonl"
     if suite == whole_tables.NAME:
         report.write_whole_tables(results, DOCS / "tables.md")
-    else:
+    elif suite in report.PUBLISHED:
         report.write(suite, results, DOCS / "benchmarks.md")
+    else:
+        click.echo(report.text_of(suite, results))
 
 
 if __name__ == "__main__":

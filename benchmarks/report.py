@@ -15,6 +15,8 @@ from benchmarks.protocol import read_lines, read_rows
 from benchmarks.suites import SUITES
 
 CASES_PAGE = "benchmark_cases.md"
+#: Suites that have a place in the pages.
+PUBLISHED = ("headline", *bars.BARS)
 
 
 def write(suite_name: str, results_path: Path, page_path: Path) -> None:
@@ -37,6 +39,15 @@ def write(suite_name: str, results_path: Path, page_path: Path) -> None:
     figures = plots.write(results, JUDGED, folder / comparison.FIGURES, suite_name)
     text = comparison.render_comparison(cases, results, figures)
     _write_into(page_path, suite_name, text)
+
+
+def text_of(suite_name: str, results_path: Path) -> str:
+    """Return how the methods of a suite compare, without figures."""
+    rows = read_rows(results_path)
+    cases = comparison.wanted_cases(SUITES[suite_name], rows)
+    results = comparison.results_of(cases, rows)
+    texts = comparison.render_comparison(cases, results, [])
+    return f"{texts}\n\n{comparison.render_cases(cases, results)}"
 
 
 def write_whole_tables(results_path: Path, page_path: Path) -> None:

@@ -492,11 +492,16 @@ def test_broken_line_of_results_is_named(tmp_path):
 
 
 def test_the_command_line_runs_and_reports(tmp_path):
-    out = tmp_path / "lines.jsonl"
+    out = str(tmp_path / "lines.jsonl")
     options = ["--methods", "mean", "--datasets", "concrete,banknote", "--out", out]
-    found = CliRunner().invoke(main, ["run", *map(str, options)])
+    found = CliRunner().invoke(main, ["run", *options])
     assert found.exit_code == 0, found.output
-    assert [case.dataset for case in read_rows(out)] == ["concrete", "banknote"]
+    assert [case.dataset for case in read_rows(Path(out))] == ["concrete", "banknote"]
+
+    found = CliRunner().invoke(main, ["report", "--suite", "quick", "--results", out])
+    assert found.exit_code == 0, found.output
+    assert "2 of 20 cases are done; 0 of them failed." in found.output
+    assert "## RMSE, mcar 30 %" in found.output
 
 
 @pytest.mark.parametrize(
