@@ -48,6 +48,7 @@ QUALITY = (
 )
 DOWNSTREAM = (
     Column("boosting − with gaps", "boosting_less_native", "+.4f"),
+    Column("linear − with gaps", "linear_less_native", "+.4f"),
     Column("boosting − complete", "boosting_less_complete", "+.4f"),
     Column("linear − complete", "linear_less_complete", "+.4f"),
 )
@@ -88,7 +89,8 @@ Means over those *cases* that all methods with a figure finished; the ratio's is
 geometric. Energy distances are those of draws, if a method draws."""
 DOWNSTREAM_NOTE = """\
 R² or AUC, on new rows, of models fitted to filled rows, less that of a model that was
-given no gaps (*complete*) or the gaps as they are (*with gaps*): larger is better."""
+given no gaps (*complete*) or gaps (*with gaps*: boosting as they are, linear models as
+column means with indicators of what is missing): larger is better."""
 COST_NOTE = "Over the cases that a method finished. MiB are those of its whole process."
 COSTS = {
     "fit_seconds": "fit s",
@@ -99,7 +101,8 @@ COSTS = {
 SCORES = (
     *("rmse", "mae", "accuracy", "log_loss", "new_rmse", "energy_distance"),
     *("crps", "coverage", "interval_score"),
-    *("downstream_boosting", "downstream_linear", "downstream_boosting_native"),
+    *("downstream_boosting", "downstream_linear"),
+    *("downstream_boosting_native", "downstream_linear_native"),
     *("downstream_boosting_complete", "downstream_linear_complete"),
     *("n_rows", "n_columns", *COSTS),
 )
@@ -121,6 +124,7 @@ def results_of(cases: Iterable[Case], rows: Rows) -> pd.DataFrame:
     return results.assign(
         log_new_ratio=np.log(results["new_rmse"] / results["rmse"]),
         boosting_less_native=boosting - results["downstream_boosting_native"],
+        linear_less_native=linear - results["downstream_linear_native"],
         boosting_less_complete=boosting - results["downstream_boosting_complete"],
         linear_less_complete=linear - results["downstream_linear_complete"],
     )
