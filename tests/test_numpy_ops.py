@@ -44,6 +44,7 @@ CASES = {
     "split": [(TABLE, 2, 1)],
     "sqrt": [(np.abs(TABLE),)],
     "square": [(TABLE,)],
+    "stack": [((TABLE, TABLE + 1),)],
     "stop_gradient": [(TABLE,)],
     "sum": [(TABLE,), (TABLE, 1), (STACK, 2)],
     "take": [(TABLE, np.array([2, 0, 2]), 1), (TABLE, np.array([1]), 0)],

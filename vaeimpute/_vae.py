@@ -232,10 +232,8 @@ class VAE:
         mean, matrices = self._core_posterior(weights, cells)
         log_scale, fill = mean * 0.0, mean
         if self.architecture.hidden_layer_sizes:
-            hidden = self._tower(
-                weights, "encoder", self._features(weights, layout, cells, mean)
-            )
-            shift, raw, correction = self._heads(weights, hidden)
+            features = self._features(weights, layout, cells, mean)
+            shift, raw, correction = self._encoder_outputs(weights, features)
             # A head of its own: what sharpens fillings must not move or narrow q.
             fill = ops.stop_gradient(mean) + correction
             mean = mean + _reach(ops, matrices[-1]) * shift
@@ -253,8 +251,7 @@ class VAE:
             lift = 1.0 + ops.matmul(logits, ops.transpose(layout.contrast))
             logits = linear_logits(ops, layout.log_share, lift)
         if self.architecture.hidden_layer_sizes:
-            hidden = self._tower(weights, "decoder", latent)
-            residual = self._dense(weights, "decoder.output", hidden)
+            residual = self._decoder_output(weights, latent)
             numbers = numbers + residual[..., :n_numeric]
             logits = logits + residual[..., n_numeric:]
         return Decoded(numbers, logits)
@@ -421,20 +418,54 @@ class VAE:
             hidden = hidden + self._dense(weights, f"{block}.down", inner)
         return hidden
 
+    def _encoder_outputs(self, weights, features):
+        """Return what the encoder says to mean, log-scale and fill."""
+        outputs = [
+            self._heads(network, self._tower(network, "encoder", features))
+            for network in self._networks(weights)
+        ]
+        return self.ops.split(self._joined(outputs), len(_HEADS), -1)
+
+    def _decoder_output(self, weights, latent):
+        """Return what the decoder adds to numbers and logits, side by side."""
+        networks, outputs = self._networks(weights), []
+        for k, network in enumerate(networks):
+            # Each network has its own latents, but for draws from the prior.
+            own = latent[k] if len(latent.shape) == 3 else latent
+            hidden = self._tower(network, "decoder", own)
+            outputs.append(self._dense(network, "decoder.output", hidden))
+        return self._joined(outputs)
+
+    def _networks(self, weights) -> list[dict[str, Any]]:
+        """Return the weights of each pair of encoder and decoder.
+
+        Networks take turns: batched products would do, but oneDNN keeps megabytes for
+        every shape of them that it has seen.
+        """
+        if not self.architecture.is_mixture:
+            return [weights]
+        names = [name for name in weights if name.endswith(("kernel", "bias"))]
+        return [
+            {name: weights[name][k] for name in names}
+            for k in range(self.architecture.n_networks)
+        ]
+
+    def _joined(self, outputs):
+        """Return the outputs of all networks as one array."""
+        return self.ops.stack(outputs) if len(outputs) > 1 else outputs[0]
+
     def _heads(self, weights, hidden):
-        """Return the encoder's outputs for mean, log-scale and fill."""
+        """Return the three outputs of an encoder side by side."""
         ops = self.ops
         kernel, bias = (
             ops.concatenate([weights[f"{name}.{part}"] for name in _HEADS], -1)
             for part in ("kernel", "bias")
         )
-        return ops.split(self._affine(hidden, kernel, bias), len(_HEADS), -1)
+        return ops.matmul(hidden, kernel) + bias
 
     def _dense(self, weights, name: str, inputs):
-        return self._affine(inputs, weights[f"{name}.kernel"], weights[f"{name}.bias"])
-
-    def _affine(self, inputs, kernel, bias):
-        return self.ops.matmul(inputs, kernel) + bias[..., None, :]
+        kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
+        return self.ops.matmul(inputs, kernel) + bias
 
 
 class Batch(NamedTuple):
