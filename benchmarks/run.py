@@ -49,7 +49,7 @@ def run(
                 table = suite.load(case.dataset, data)
                 problem, latest = Problem.of(table, *key[1:], suite.new_share), key
             row = run_case(case, problem, limits or Limits(), execute)
-            row["environment"] = context | row.get("environment", {})
+            row["environment"] = context | row.get("environment", versions())
             append_line(path, row)
             click.echo(f"\r{case}: {_outcome(row)}")
 
@@ -67,12 +67,11 @@ def _outcome(row: dict[str, Any]) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Return what figures may depend on: code, versions and processor cores."""
+    """Return what figures may depend on, besides versions: code and cores."""
     return {
         "vaeimpute": vaeimpute.__version__,
         "commit": _commit(),
         "cores": joblib.cpu_count(),
-        **versions(),
     }
 
 

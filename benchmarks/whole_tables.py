@@ -18,7 +18,7 @@ from pyarrow import parquet
 from benchmarks.isolation import in_fresh_process
 from benchmarks.protocol import append_line, read_lines
 from benchmarks.run import environment
-from benchmarks.worker import peak_memory, timed_fill
+from benchmarks.worker import peak_memory, timed_fill, versions
 from vaeimpute import VAEImputer
 from vaeimpute.amputation import hide
 
@@ -107,7 +107,7 @@ def run(
     """Append the rows of all tables that the file `out` does not hold yet."""
     done = {row["table"] for row in read_lines(out)}
     paths = [path for path in paths if path.stem not in done]
-    context = environment()
+    context = environment() | versions()
     for number, path in enumerate(paths, start=1):
         row = {"table": path.stem, "error": None}
         try:
