@@ -373,6 +373,8 @@ def test_columns_that_tell_each_other_exactly_do_not_diverge():
     settings = Settings(
         n_components=32,
         hidden_layer_sizes=(192, 192),
+        n_networks=1,  # as with larger tables, where it was found
+        learning_rate_init=1e-3,
         batch_size=256,
         max_iter=8,
         early_stopping=False,
