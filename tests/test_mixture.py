@@ -134,6 +134,21 @@ def test_networks_start_apart_and_add_nothing(networks, encoded):
         np.testing.assert_allclose(array, expected, atol=1e-12)
 
 
+def test_without_networks_there_is_nothing_to_mix(networks):
+    mixture, *_ = networks
+    sizes = replace(mixture.architecture, hidden_layer_sizes=())
+    both, one = (
+        FittedVAE(
+            replace(sizes, n_networks=n),
+            {name: mixture.weights[name] for name in sizes.weight_shapes()},
+            mixture.layout,
+        ).sample(50, np.random.default_rng(0))
+        for n in (2, 1)
+    )
+    for array, expected in zip(both, one, strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
 def test_training_moves_every_network_its_own_way(encoded):
     encoding, rows = encoded
     settings = Settings(

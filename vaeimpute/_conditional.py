@@ -162,12 +162,9 @@ class FittedVAE:
         weights, model = self._weights(), self._model()
         latent = generator.standard_normal((n_rows, self.architecture.n_latent))
         decoded = model.decode(weights, self.layout, latent)
-        if (n_networks := self.architecture.n_networks) > 1:
-            row, network = (
-                np.arange(n_rows),
-                generator.integers(n_networks, size=n_rows),
-            )
-            decoded = Decoded(*(array[network, row] for array in decoded))
+        if self.architecture.is_mixture:
+            network = generator.integers(self.architecture.n_networks, size=n_rows)
+            decoded = Decoded(*(array[network, np.arange(n_rows)] for array in decoded))
         spread = np.exp(0.5 * weights["decoder.log_noise"])
         numbers = decoded.numbers
         numbers = numbers + spread * generator.standard_normal(numbers.shape)

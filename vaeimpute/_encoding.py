@@ -18,7 +18,6 @@ from scipy.special import softmax
 
 from vaeimpute._columns import Column
 from vaeimpute._copies import Copies
-from vaeimpute._likelihoods import log_interval_probability
 from vaeimpute._scales import (
     NOMINAL_LIKELIHOODS,
     NUMERIC_LIKELIHOODS,
@@ -151,6 +150,11 @@ class Numbers:
         """Return best guesses from mean and variance of standardised scores."""
         spread = np.sqrt(variance) * self.scale
         return self.likelihood.mean(self._scores(standard), spread)
+
+    def probabilities(self, standard: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Return the probability of each level of an ordinal column."""
+        spread = np.sqrt(variance) * self.scale
+        return self.likelihood.probabilities(self._scores(standard), spread)
 
     def draw(self, standard: np.ndarray) -> np.ndarray:
         """Return the values that have these standardised scores."""
@@ -369,11 +373,8 @@ class Encoding:
         }
         for k, (j, column) in enumerate(self._numeric_columns()):
             if column.likelihood.name == "ordinal":
-                mean, spread = numbers[:, [k]], np.sqrt(variance[:, [k]])
-                n_levels = len(column.likelihood.centres)
-                ends = column.interval(np.arange(n_levels, dtype=float))
-                log_p = log_interval_probability(*ends, mean, spread)
-                probabilities[int(j)] = softmax(log_p, axis=1)
+                p = column.probabilities(numbers[:, k], variance[:, k])
+                probabilities[int(j)] = p
         for j, p in probabilities.items():
             known = np.flatnonzero(~np.isnan(values[:, j]))
             p[known] = 0.0

@@ -255,9 +255,13 @@ class Ordinal:
 
     def mean(self, centre, spread):
         """Return the likeliest code: levels have no mean."""
+        return np.argmax(self.probabilities(centre, spread), axis=1).astype(float)
+
+    def probabilities(self, centre, spread):
+        """Return the probability of each code, (n_rows, n_levels)."""
         ends = np.concatenate([[-np.inf], self.cuts, [np.inf]])
         below = ndtr((ends - centre[:, None]) / spread[:, None])
-        return np.argmax(np.diff(below, axis=1), axis=1).astype(float)
+        return np.diff(below, axis=1)
 
     def draw(self, scores):
         """Return the codes into whose intervals the scores fall."""
