@@ -7,6 +7,7 @@ modules of their own, as the rivals are.
 import ast
 import json
 import os
+import time
 from functools import partial
 from pathlib import Path
 
@@ -47,6 +48,12 @@ class ConstantFiller:
 
     def transform(self, table):
         return table.fillna(self.value)
+
+
+class Waiting(ConstantFiller):
+    def fit(self, table):
+        time.sleep(0.2)
+        return super().fit(table)
 
 
 class Failing:
@@ -170,6 +177,12 @@ def test_rmse_is_in_units_of_the_complete_column(fill_by):
     assert row["skill"] == pytest.approx(0.0, abs=0.2)
     assert row["fit_seconds"] >= 0
     assert row["transform_seconds"] >= 0
+
+
+def test_waiting_takes_seconds_but_no_processor_seconds(fill_by, toy_table):
+    row = fill_by(toy_table, Waiting)
+    assert row["fit_seconds"] >= 0.2
+    assert 0 <= row["processor_seconds"] < 0.2
 
 
 def test_errors_in_new_rows_have_the_unit_of_the_fitted_ones(fill_by):
