@@ -64,13 +64,13 @@ def work(method: Method, folder: Path) -> None:
     filled, measured = timed_fill(imputer, incomplete)
     measured |= {"base_mib": base, "peak_mib": peak_memory()}
     _write(filled, incomplete, folder / "filled.parquet")
-    _answer_more(imputer, incomplete, folder, "")
+    measured |= _answer_more(imputer, incomplete, folder, "")
     if (folder / "new.parquet").exists() and hasattr(imputer, "transform"):
         new = pd.read_parquet(folder / "new.parquet")
         filled, seconds = _timed(imputer.transform, new)
         measured["new_ms_per_1000"] = round(1e6 * seconds / len(new), 3)
         _write(filled, new, folder / "new_filled.parquet")
-        _answer_more(imputer, new, folder, "new_")
+        measured |= _answer_more(imputer, new, folder, "new_")
     if hasattr(imputer, "transform"):  # the others keep nothing
         measured |= _pickle_size(imputer)
     measured["environment"] = versions()
@@ -114,24 +114,48 @@ def _processor_seconds() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
-def _answer_more(imputer: Any, table: pd.DataFrame, folder: Path, prefix: str) -> None:
-    """Write draws and probabilities, where the method has any."""
+def _answer_more(
+    imputer: Any, table: pd.DataFrame, folder: Path, prefix: str
+) -> dict[str, str]:
+    """Write draws and probabilities, where the method has any; return what failed.
+
+    A method that fills and fails to draw has failed to draw alone.
+    """
+    failed = {}
+    for answer in (_write_draws, _write_probabilities):
+        try:
+            answer(imputer, table, folder, prefix)
+        except Exception as error:
+            name = answer.__name__.removeprefix("_write_")
+            failed[f"{prefix}{name}_error"] = f"{type(error).__name__}: {error}"
+    return failed
+
+
+def _write_draws(imputer: Any, table: pd.DataFrame, folder: Path, prefix: str) -> None:
+    if not hasattr(imputer, "draw"):
+        return
+    is_number = table.columns.isin(table.select_dtypes("number").columns)
+    draws = _draws(imputer, table)
+    _write(draws[0], table, folder / f"{prefix}drawn.parquet")
+    numbers = [np.asarray(draw)[:, is_number] for draw in draws]
+    np.save(folder / f"{prefix}draws.npy", np.array(numbers, dtype=np.float32))
+
+
+def _write_probabilities(
+    imputer: Any, table: pd.DataFrame, folder: Path, prefix: str
+) -> None:
     numeric = table.select_dtypes("number").columns
     nominal = [name for name in table if name not in numeric]
-    if hasattr(imputer, "draw"):
-        draws = _draws(imputer, table)
-        _write(draws[0], table, folder / f"{prefix}drawn.parquet")
-        numbers = [np.asarray(draw)[:, table.columns.isin(numeric)] for draw in draws]
-        np.save(folder / f"{prefix}draws.npy", np.array(numbers, dtype=np.float32))
-    if hasattr(imputer, "predict_proba") and nominal:
-        answers = imputer.predict_proba(table)
-        levels = {
-            name: answers[name]
-            .reindex(columns=table[name].cat.categories, fill_value=0.0)
-            .to_numpy(dtype=np.float64)
-            for name in nominal
-        }
-        np.savez(folder / f"{prefix}probabilities.npz", **levels)
+    if not hasattr(imputer, "predict_proba") or not nominal:
+        return
+    answers = imputer.predict_proba(table)
+    levels = {
+        name: answers[name]
+        .reindex(columns=table[name].cat.categories, fill_value=0.0)
+        .to_numpy(dtype=np.float64)
+        for name in nominal
+    }
+    np.savez(folder / f"{prefix}probabilities.npz", **levels)
 
 
 def _draws(imputer: Any, table: pd.DataFrame) -> list[pd.DataFrame]:

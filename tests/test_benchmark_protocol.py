@@ -263,6 +263,19 @@ def test_draws_are_scored_as_distributions(fill_by, monkeypatch, max_rows):
     assert "crps" not in mean
 
 
+def test_failing_to_draw_is_told_apart_from_failing_to_fill(fill_by, toy_table):
+    class Undrawable(ConstantFiller):
+        def draw(self, table, n_draws, random_state):
+            raise ValueError("data must be finite")
+
+    row = fill_by(toy_table, Undrawable)
+    filled = fill_by(toy_table, ConstantFiller)
+    assert row["error"] is None
+    assert row["rmse"] == filled["rmse"]
+    assert row["draws_error"] == "ValueError: data must be finite"
+    assert "crps" not in row
+
+
 def test_what_is_predicted_from_filled_rows_is_scored(fill_by):
     rng = np.random.default_rng(0)
     rows = pd.DataFrame(rng.normal(size=(300, 3)))
