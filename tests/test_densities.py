@@ -45,7 +45,9 @@ def test_draws_are_repeatable(mixed_table):
     pd.testing.assert_frame_equal(imputer.sample(20, random_state=3), first)
     assert not imputer.sample(20, random_state=4).equals(first)
     state = np.random.RandomState(3)
-    assert not imputer.sample(5, state).equals(imputer.sample(5, state))
+    assert not imputer.sample(5, random_state=state).equals(
+        imputer.sample(5, random_state=state)
+    )
 
 
 def test_drawn_array(numbers):

@@ -297,7 +297,9 @@ def test_copies_and_multiples_are_exact(rng, size, networks):
     # Where none is known, they are guessed, and agree all the same.
     np.testing.assert_allclose(filled["fahrenheit"], 32 + 1.8 * filled["celsius"])
     np.testing.assert_allclose(
-        imputer.sample(5)["cost"] / 250, imputer.sample(5, 0)["visits"], atol=99
+        imputer.sample(5)["cost"] / 250,
+        imputer.sample(5, random_state=0)["visits"],
+        atol=99,
     )
 
 

@@ -13,9 +13,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from vaeimpute._anomalies import AnomalyMixin
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._containers import container_of
 from vaeimpute._encoding import Encoding
+from vaeimpute._generation import GenerationMixin
 from vaeimpute._progress import CallbackSupportMixin
 from vaeimpute._tables import TableSchema
 from vaeimpute._training import Settings, train
@@ -27,12 +29,15 @@ _AUTO = StrOptions({"auto"})
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 
 
-class BaseVAE(CallbackSupportMixin, BaseEstimator):
+class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, BaseEstimator):
     """A variational autoencoder of a table with missing cells.
 
     Holds no network: a fitted estimator is a schema, an encoding and weights as
     NumPy arrays. Subclasses store the parameters named below.
     """
+
+    #: Whether latents are all that a row is decoded from.
+    _is_bottleneck: ClassVar[bool] = False
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [_AUTO, _POSITIVE_INTEGER],
@@ -67,25 +72,6 @@ class BaseVAE(CallbackSupportMixin, BaseEstimator):
         """Return whether a model has been fitted."""
         return hasattr(self, "_model")
 
-    def score_samples(self, X):
-        """Estimate the log-density of each row's observed cells.
-
-        An importance-weighted bound (Burda et al. 2016) with fixed draws, in the
-        table's own units. The noise of a numeric column is taken no narrower than
-        its resolution allows, so that no cell counts as more than certain.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            Nats per row; 0 for a row with nothing observed.
-        """
-        check_is_fitted(self)
-        return self._log_density(self._read(X))
-
     def score(self, X, y=None):
         """Return the mean log-likelihood per observed cell, in nats.
 
@@ -109,33 +95,6 @@ class BaseVAE(CallbackSupportMixin, BaseEstimator):
                 "expected some to score."
             )
         return float(self._log_density(values).sum() / n_observed)
-
-    def sample(self, n_samples=1, random_state=None):
-        """Draw new rows from the model.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        random_state : int, RandomState instance or None, default=None
-            An integer makes the draw repeatable.
-
-        Returns
-        -------
-        X : DataFrame or ndarray of shape (n_samples, n_features)
-            With the columns and dtypes of the table of `fit`; missing where a
-            column had no observed cell.
-        """
-        check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(
-                f"n_samples: got {n_samples!r}, expected an integer of 1 or more."
-            )
-        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-        drawn = self._model.sample(n_samples, np.random.default_rng(seed))
-        values = np.full((n_samples, self.n_features_in_), np.nan)
-        known = list(self._encoding.likelihood_names())
-        values[:, known] = self._encoding.decode_draws(*drawn)[:, known]
-        return self._schema.build(values)
 
     @contextmanager
     def _all_or_nothing(self):
@@ -177,28 +136,27 @@ class BaseVAE(CallbackSupportMixin, BaseEstimator):
         """Train the model on encoded rows, with a seed drawn from `random_state`."""
         generator = check_random_state(self.random_state)
         seed = int(generator.randint(np.iinfo(np.int32).max))
-        given = {field.name: getattr(self, field.name) for field in fields(Settings)}
+        names = {field.name for field in fields(Settings)} & self.get_params().keys()
+        given = {name: getattr(self, name) for name in names}
         given["hidden_layer_sizes"] = self._hidden_layer_sizes()
+        given["is_bottleneck"] = self._is_bottleneck
 
         def on_check(check):
-            return progress.check(check, lambda: self._learned(check.trained()))
+            return progress.check(check, lambda: self._learned(check.trained(), rows))
 
         trained = train(rows, self._encoding, Settings(**given), seed, on_check)
-        vars(self).update(self._learned(trained))
+        vars(self).update(self._learned(trained, rows))
 
-    def _learned(self, trained):
-        """Return what training gave as the estimator's attributes."""
+    def _learned(self, trained, rows):
+        """Return what training gave on encoded rows as the estimator's attributes."""
         layout, core = self._encoding.layout(), None
         if trained.core is not None:
             core = FittedVAE(trained.core.architecture, trained.core.weights, layout)
+        model = FittedVAE(
+            trained.architecture, trained.weights, layout, core, trained.network_share
+        )
         return {
-            "_model": FittedVAE(
-                trained.architecture,
-                trained.weights,
-                layout,
-                core,
-                trained.network_share,
-            ),
+            "_model": model.with_priors(rows),
             "n_iter_": len(trained.loss_curve),
             "loss_curve_": trained.loss_curve,
             "validation_scores_": trained.validation_scores,
@@ -236,13 +194,6 @@ class BaseVAE(CallbackSupportMixin, BaseEstimator):
     def _read(self, X):
         """Return the values of a table that has the columns of `fit`."""
         return self._schema.read(self._check_table(X))[0]
-
-    def _log_density(self, values):
-        """Return each row's log-density; a copy says no more than its source."""
-        encoding = self._encoding
-        rows, intervals = encoding.encode(values), encoding.intervals(values)
-        density = self._model.log_density(rows, encoding.log_noise_floor(), intervals)
-        return density + encoding.log_jacobian(values)
 
     def _name_columns(self, at):
         """Return the names of some columns for a message."""

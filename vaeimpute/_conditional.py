@@ -6,8 +6,8 @@ same to the bit whatever rows stand beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 
 from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Intervals, Layout, Rows
+from vaeimpute._latent_prior import LatentPrior
 from vaeimpute._likelihoods import (
     log_interval_probability,
     pool_levels,
@@ -25,6 +26,7 @@ from vaeimpute._vae import (
     VAE,
     Architecture,
     Decoded,
+    Posterior,
     draw_latent,
     latent_log_density,
 )
@@ -33,6 +35,12 @@ _BLOCK_ROWS = 64
 
 #: Draws of z per row behind a density.
 _DENSITY_DRAWS = 64
+
+#: Rows whose posteriors the prior is fitted to, and draws from each, at most.
+_PRIOR_ROWS, _PRIOR_DRAWS = 5_000, 5
+
+#: Draws of z per row and network of which one is kept.
+_CANDIDATES = 32
 
 
 class Filling(NamedTuple):
@@ -51,6 +59,21 @@ class Filling(NamedTuple):
     log_levels: np.ndarray
 
 
+class Draws(NamedTuple):
+    """Drawn rows.
+
+    Attributes
+    ----------
+    numbers : ndarray of shape (n_rows, n_numeric)
+        Standardised scores, with the decoder's noise.
+    log_levels : ndarray of shape (n_rows, n_levels)
+        Perturbed log-probabilities: each column's largest is its draw.
+    """
+
+    numbers: np.ndarray
+    log_levels: np.ndarray
+
+
 @dataclass(frozen=True)
 class FittedVAE:
     """A trained model as plain data.
@@ -64,6 +87,8 @@ class FittedVAE:
         The linear core alone, where it has a share in filling.
     network_share : ndarray of shape (n_columns,) or None
         This model's share in the fillings of each column; the core has the rest.
+    priors : tuple of LatentPrior
+        Where the latents of each network lie; empty, where it is N(0, I).
     """
 
     architecture: Architecture
@@ -71,10 +96,41 @@ class FittedVAE:
     layout: Layout
     core: FittedVAE | None = None
     network_share: np.ndarray | None = None
+    priors: tuple[LatentPrior, ...] = ()
+
+    @property
+    def n_networks(self) -> int:
+        """Networks whose latents stand side by side."""
+        return self.architecture.n_networks if self.architecture.is_mixture else 1
+
+    def with_priors(self, rows: Rows) -> FittedVAE:
+        """Return this model with priors fitted to the posteriors of rows.
+
+        Without networks the prior is N(0, I): that is what factor analysis says.
+        """
+        if not self.architecture.hidden_layer_sizes:
+            return self
+        at = np.linspace(0, len(rows.values) - 1, min(len(rows.values), _PRIOR_ROWS))
+        rows = Rows(*(array[at.astype(int)] for array in rows))
+        n_rows, d = len(rows.values), self.architecture.n_latent
+        n_draws = max(1, min(_PRIOR_DRAWS, _PRIOR_ROWS // n_rows))
+        generator = np.random.default_rng(0)
+
+        def draw(values, observed):
+            posterior = self._posterior(values, observed)
+            noises = generator.standard_normal((n_draws, *posterior.mean.shape))
+            draws = [draw_latent(_numpy_ops, posterior, noise) for noise in noises]
+            return (np.column_stack([_side_by_side(latents) for latents in draws]),)
+
+        (draws,) = self._by_blocks(draw, *rows)
+        networks = draws.reshape(-1, self.n_networks, d).swapaxes(0, 1)
+        with one_blas_thread:
+            priors = tuple(LatentPrior.fit(latents, n_rows) for latents in networks)
+        return replace(self, priors=priors)
 
     def fill(self, rows: Rows) -> Filling:
         """Return the guesses of this model, pooled with those of the core."""
-        own = self._fill_alone(rows)
+        own = Filling(*self._by_blocks(self._fill_block, *rows))
         if self.core is None:
             return own
         core = self.core.fill(rows)
@@ -88,25 +144,29 @@ class FittedVAE:
             pool_levels(core.log_levels, own.log_levels, of_levels),
         )
 
-    def _fill_alone(self, rows: Rows) -> Filling:
-        """Decode each row at the point that fills it best."""
-        model, weights, sizes = self._model(), self._weights(), self.architecture
-        widths = (sizes.n_numeric, sizes.n_numeric, sizes.n_levels)
-        filling = Filling(*(np.empty((len(rows.values), width)) for width in widths))
-        with one_blas_thread:
-            for block, padded in _blocks(rows):
-                cells = model.cells(self.layout, padded.values, padded.observed)
-                posterior = model.encode(weights, self.layout, cells)
-                decoded = model.decode(weights, self.layout, posterior.fill)
-                variance = model.number_variance(weights, posterior)
-                if self.architecture.is_mixture:  # the law of total variance
-                    variance = variance.mean(axis=0) + decoded.numbers.var(axis=0)
-                log_levels = model.log_levels(self.layout, decoded)
-                numbers, log_levels = model.pool(decoded.numbers, log_levels)
-                answers = (numbers, variance, log_levels)
-                for whole, part in zip(filling, answers, strict=True):
-                    whole[block] = part[: block.stop - block.start]
-        return filling
+    def latents(self, rows: Rows) -> np.ndarray:
+        """Return the mean of the latents given each row's observed cells.
+
+        Those of several networks stand side by side, (n_rows, n_networks * n_latent).
+        """
+        return self._by_blocks(self._latent_block, *rows)[0]
+
+    def latent_covariances(self, rows: Rows) -> np.ndarray:
+        """Return the covariances of the latents, (n_rows, n_latent, n_latent).
+
+        Of a model with one network.
+        """
+        return self._by_blocks(self._covariance_block, *rows)[0]
+
+    def decode(self, latents: np.ndarray) -> Filling:
+        """Return what the model says of every cell of rows with these latents.
+
+        Parameters
+        ----------
+        latents : ndarray of shape (n_rows, n_networks * n_latent)
+            As the means of `latents`.
+        """
+        return Filling(*self._by_blocks(self._decode_block, latents))
 
     def log_density(
         self,
@@ -134,59 +194,136 @@ class FittedVAE:
             Nats; zero for a row with nothing observed.
         """
         if intervals is None:
-            intervals = Intervals(np.zeros(0, int), *np.zeros((2, len(rows.values), 0)))
+            intervals = _no_intervals(len(rows.values))
         weights = self._weights()
         noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)
         weights["decoder.log_noise"] = noise
-        density = np.empty(len(rows.values))
-        with one_blas_thread:
-            for block, padded in _blocks(rows):
-                ends = (_padded(end, block) for end in intervals[1:])
-                some = Intervals(intervals.columns, *ends)
-                bound = self._importance_bound(weights, padded, some)
-                density[block] = bound[: block.stop - block.start]
+        draws = _density_noise(self.architecture.n_latent)
+
+        def bound(values, observed, low, high):
+            some = Intervals(intervals.columns, low, high)
+            rows = Rows(values, observed)
+            _, log_weights = self._weighted_latents(weights, rows, some, draws)
+            log_weights = log_weights.reshape(-1, len(values))
+            # Draws of all networks count alike: those of a mixture.
+            return (logsumexp(log_weights, axis=0) - np.log(len(log_weights)),)
+
+        (density,) = self._by_blocks(bound, *rows, *intervals[1:])
         return np.where(rows.observed.any(axis=1), density, 0.0)
 
-    def sample(
-        self, n_rows: int, generator: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw new rows from the prior.
+    def sample(self, n_rows: int, generator: np.random.Generator) -> Draws:
+        """Draw new rows from the prior."""
+        sizes = self.architecture
+        latent = generator.standard_normal((n_rows, sizes.n_latent))
+        network = np.zeros(n_rows, int)
+        if sizes.is_mixture:
+            network = generator.integers(sizes.n_networks, size=n_rows)
+        if self.priors:
+            of_networks = [prior.sample(n_rows, generator) for prior in self.priors]
+            latent = np.array(of_networks)[network, np.arange(n_rows)]
+        return self._observe(latent, network, generator)
 
-        Returns
-        -------
-        numbers : ndarray of shape (n_rows, n_numeric)
-            With the decoder's noise.
-        log_levels : ndarray of shape (n_rows, n_levels)
-            Perturbed log-probabilities: each column's largest is its draw.
+    def draw(self, rows: Rows, generator: np.random.Generator) -> Draws:
+        """Draw all cells of each row given its observed ones.
+
+        Sampling-importance-resampling (Rubin 1987; Mattei & Frellsen 2019, sec. 3.2):
+        of some draws of z from the row's posterior, of each network, one is kept with a
+        probability in proportion to its importance weight. Without networks all
+        weights are equal: the draw is exact.
         """
+        weights, d = self._weights(), self.architecture.n_latent
+
+        def chosen(values, observed):
+            rows, n_rows = Rows(values, observed), len(values)
+            noise = generator.standard_normal((_CANDIDATES, n_rows, d))
+            latents, log_weights = self._weighted_latents(
+                weights, rows, _no_intervals(n_rows), noise
+            )
+            n_networks = log_weights.size // (n_rows * _CANDIDATES)
+            log_weights = log_weights.reshape(-1, n_rows)
+            # The largest of log-weights plus Gumbel noise is a categorical draw.
+            best = np.argmax(log_weights + generator.gumbel(size=log_weights.shape), 0)
+            latents = latents.reshape(-1, n_rows, d)[best, np.arange(n_rows)]
+            return latents, best % n_networks
+
+        latent, network = self._by_blocks(chosen, *rows)
+        return self._observe(latent, network, generator)
+
+    def _fill_block(self, values, observed):
+        """Decode each row at the point that fills it best."""
+        model, weights = self._model(), self._weights()
+        posterior = self._posterior(values, observed)
+        decoded = model.decode(weights, self.layout, posterior.fill)
+        return self._pooled(decoded, model.number_variance(weights, posterior))
+
+    def _latent_block(self, values, observed):
+        return (_side_by_side(self._posterior(values, observed).mean),)
+
+    def _covariance_block(self, values, observed):
+        posterior = self._posterior(values, observed)
+        scale = np.exp(posterior.log_scale)
+        return (scale[:, :, None] * posterior.covariance * scale[:, None, :],)
+
+    def _posterior(self, values, observed) -> Posterior:
+        model = self._model()
+        cells = model.cells(self.layout, values, observed)
+        return model.encode(self._weights(), self.layout, cells)
+
+    def _decode_block(self, latents):
+        model, weights, sizes = self._model(), self._weights(), self.architecture
+        if sizes.is_bottleneck:
+            latents = latents @ model.expansion(weights)
+        if sizes.is_mixture:
+            shape = (len(latents), sizes.n_networks, sizes.n_latent)
+            latents = latents.reshape(shape).swapaxes(0, 1)
+        decoded = model.decode(weights, self.layout, latents)
+        noise = np.exp(weights["decoder.log_noise"])
+        return self._pooled(decoded, np.broadcast_to(noise, decoded.numbers.shape))
+
+    def _pooled(self, decoded: Decoded, variance):
+        """Return the answers of all networks as one: those of an equal mixture."""
+        model = self._model()
+        if self.architecture.is_mixture:  # the law of total variance
+            variance = variance.mean(axis=0) + decoded.numbers.var(axis=0)
+        log_levels = model.log_levels(self.layout, decoded)
+        numbers, log_levels = model.pool(decoded.numbers, log_levels)
+        return numbers, variance, log_levels
+
+    def _observe(self, latent, network, generator) -> Draws:
+        """Draw rows from p(x | z), each from the decoder of its network."""
         weights, model = self._weights(), self._model()
-        latent = generator.standard_normal((n_rows, self.architecture.n_latent))
         decoded = model.decode(weights, self.layout, latent)
         if self.architecture.is_mixture:
-            network = generator.integers(self.architecture.n_networks, size=n_rows)
-            decoded = Decoded(*(array[network, np.arange(n_rows)] for array in decoded))
+            at = np.arange(len(latent))
+            decoded = Decoded(*(array[network, at] for array in decoded))
         spread = np.exp(0.5 * weights["decoder.log_noise"])
         numbers = decoded.numbers
         numbers = numbers + spread * generator.standard_normal(numbers.shape)
         log_levels = model.log_levels(self.layout, decoded)
-        # The largest of log-probabilities plus Gumbel noise is a categorical draw.
-        return numbers, log_levels + generator.gumbel(size=log_levels.shape)
+        return Draws(numbers, log_levels + generator.gumbel(size=log_levels.shape))
 
-    def _importance_bound(self, weights, rows: Rows, intervals) -> np.ndarray:
+    def _weighted_latents(self, weights, rows: Rows, intervals, noises):
+        """Draw latents of each row, with their importance weights.
+
+        Returns
+        -------
+        latents : ndarray of shape (n_draws, [n_networks,] n_rows, n_latent)
+        log_weights : ndarray of shape (n_draws, [n_networks,] n_rows)
+            ``log p(x, z) - log q(z | x)``.
+        """
         model = self._model()
         cells = model.cells(self.layout, rows.values, rows.observed)
         posterior = model.encode(weights, self.layout, cells)
-        log_weights = []
-        for noise in _density_noise(self.architecture.n_latent):
+        latents, log_weights = [], []
+        for noise in noises:
             noise = np.broadcast_to(noise, posterior.mean.shape)
             latent = draw_latent(_numpy_ops, posterior, noise)
+            latents.append(latent)
             log_weights.append(
                 self._joint_log_density(model, weights, cells, intervals, latent)
                 - latent_log_density(_numpy_ops, posterior, noise)
             )
-        # Draws of all networks count alike: those of a mixture.
-        log_weights = np.reshape(log_weights, (-1, len(rows.values)))
-        return logsumexp(log_weights, axis=0) - np.log(len(log_weights))
+        return np.array(latents), np.array(log_weights)
 
     def _joint_log_density(self, model, weights, cells, intervals, latent):
         """Return log p(x, z) per row."""
@@ -198,8 +335,29 @@ class FittedVAE:
             intervals.low, intervals.high, decoded.numbers[..., at], spread
         )
         cell[..., at] = np.where(cells.observed[:, at] > 0, probability, 0.0)
-        constant = latent.shape[-1] * np.log(2 * np.pi)
-        return cell.sum(axis=-1) - 0.5 * (constant + np.sum(latent**2, axis=-1))
+        return cell.sum(axis=-1) + self._prior_log_density(latent)
+
+    def _prior_log_density(self, latent):
+        if not self.priors:
+            constant = latent.shape[-1] * np.log(2 * np.pi)
+            return -0.5 * (constant + np.sum(latent**2, axis=-1))
+        networks = latent if latent.ndim == 3 else latent[None]
+        pairs = zip(self.priors, networks, strict=True)
+        density = np.array([prior.log_density(z) for prior, z in pairs])
+        return density if latent.ndim == 3 else density[0]
+
+    def _by_blocks(self, function: Callable, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Apply a function to blocks of rows and join the arrays that it returns.
+
+        The last block, and that of an empty table, is padded to the fixed size.
+        """
+        n_rows, parts = len(arrays[0]), []
+        with one_blas_thread:
+            for start in range(0, max(n_rows, 1), _BLOCK_ROWS):
+                block = slice(start, min(start + _BLOCK_ROWS, n_rows))
+                answers = function(*(_padded(array, block) for array in arrays))
+                parts.append([array[: block.stop - start] for array in answers])
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def _model(self) -> VAE:
         return VAE(self.architecture, _numpy_ops)
@@ -208,18 +366,22 @@ class FittedVAE:
         return {name: w.astype(np.float64) for name, w in self.weights.items()}
 
 
-def _blocks(rows: Rows) -> Iterator[tuple[slice, Rows]]:
-    """Yield where each block lies and its rows, padded to the fixed size."""
-    n_rows = len(rows.values)
-    for start in range(0, n_rows, _BLOCK_ROWS):
-        block = slice(start, min(start + _BLOCK_ROWS, n_rows))
-        values, observed = (_padded(array, block) for array in rows)
-        yield block, Rows(values.astype(np.float64), observed)
-
-
 def _padded(array: np.ndarray, block: slice) -> np.ndarray:
-    """Return a block of rows, with zeros up to the fixed size."""
-    return np.pad(array[block], [(0, _BLOCK_ROWS - (block.stop - block.start)), (0, 0)])
+    """Return a block of rows in double precision, with zeros up to the fixed size."""
+    rows = array[block]
+    rows = np.pad(rows, [(0, _BLOCK_ROWS - len(rows)), (0, 0)])
+    return rows if rows.dtype == bool else rows.astype(np.float64)
+
+
+def _side_by_side(latents: np.ndarray) -> np.ndarray:
+    """Return latents of networks, (n_networks, n_rows, n_latent), as one row each."""
+    if latents.ndim == 2:
+        return latents
+    return latents.swapaxes(0, 1).reshape(latents.shape[1], -1)
+
+
+def _no_intervals(n_rows: int) -> Intervals:
+    return Intervals(np.zeros(0, int), *np.zeros((2, n_rows, 0)))
 
 
 def _density_noise(n_latent: int) -> np.ndarray:

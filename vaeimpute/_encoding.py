@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
-from scipy.special import softmax
+from scipy.special import log_ndtr, softmax
 
 from vaeimpute._columns import Column
 from vaeimpute._copies import Copies
@@ -41,6 +41,10 @@ _CORE_LEVEL_ROWS = 3
 #: below the least scale, whose inverse overflows, counts as none.
 _DEVIATIONS = (-1e6, 1e6)
 _MIN_SCALE = np.finfo(float).tiny
+
+#: Numbers are drawn among the observed ones if these are at most so many, and at most
+#: this share of the cells.
+_MAX_REPEATED, _REPEATED_SHARE = 1_000, 0.5
 
 #: Share given to a level that was declared but never seen.
 _UNSEEN_SHARE = 1e-6
@@ -116,6 +120,10 @@ class Numbers:
         Smallest gap between two observed scores, in units of `scale`.
     edges : ndarray of shape (n_bins + 1,)
         Quantiles of the standardised scores, strictly increasing.
+    repeated : ndarray of shape (n_values,)
+        The different values, if most cells hold one that others hold as well; else
+        none. Draws are among them: zeros of a column with many, and no more digits
+        than were measured.
     """
 
     likelihood: NumericLikelihood
@@ -123,6 +131,7 @@ class Numbers:
     scale: float
     resolution: float
     edges: np.ndarray
+    repeated: np.ndarray
 
     @classmethod
     def fit(
@@ -140,7 +149,16 @@ class Numbers:
         resolution = np.min(gaps) if len(gaps) else 1.0
         edges = np.quantile(standard, np.linspace(0, 1, n_bins + 1))
         edges = edges + 1e-4 * np.arange(n_bins + 1)
-        return cls(likelihood, float(centre), float(scale), float(resolution), edges)
+        values = np.unique(known)
+        is_repeated = len(values) <= min(_REPEATED_SHARE * len(known), _MAX_REPEATED)
+        return cls(
+            likelihood,
+            float(centre),
+            float(scale),
+            float(resolution),
+            edges,
+            values if is_repeated else values[:0],
+        )
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Return standardised scores."""
@@ -158,12 +176,33 @@ class Numbers:
 
     def draw(self, standard: np.ndarray) -> np.ndarray:
         """Return the values that have these standardised scores."""
-        return self.likelihood.draw(self._scores(standard))
+        values = self.likelihood.draw(self._scores(standard))
+        if not len(self.repeated):
+            return values
+        between = 0.5 * self.repeated[1:] + 0.5 * self.repeated[:-1]
+        return self.repeated[np.searchsorted(between, values)]
 
     def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the standardised scores between which discrete values lie."""
         low, high = self.likelihood.interval(values)
         return self._standard(low), self._standard(high)
+
+    def surprise(self, values, standard, spread) -> np.ndarray:
+        """Return minus the log-probability of values as far from the mean, two-sided.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows,)
+        standard, spread : ndarrays of shape (n_rows,)
+            Mean and standard deviation of the standardised scores.
+        """
+        if self.likelihood.is_discrete:
+            low, high = self.interval(values)
+        else:
+            low = high = self.encode(values)
+        below = log_ndtr((high - standard) / spread)
+        above = log_ndtr((standard - low) / spread)
+        return np.maximum(-np.log(2.0) - np.minimum(below, above), 0.0)
 
     def log_slope(self, values: np.ndarray) -> np.ndarray:
         """Return log |d standardised score / d value| of continuous values."""
@@ -347,10 +386,7 @@ class Encoding:
         guesses = self._likeliest_codes(log_levels)
         for k, (j, column) in enumerate(self._numeric_columns()):
             guesses[:, j] = column.mean(numbers[:, k], variance[:, k])
-        known = self.copies.complete(values)
-        filled = np.where(np.isnan(known), guesses, known)
-        self.copies.derive(filled)
-        return filled
+        return self._completed(values, guesses)
 
     def level_probabilities(
         self, values, numbers, variance, log_levels
@@ -381,13 +417,42 @@ class Encoding:
             p[known, values[known, j].astype(int)] = 1.0
         return probabilities
 
-    def decode_draws(self, numbers, log_levels) -> np.ndarray:
-        """Return the table values of drawn scores and perturbed log-probabilities."""
-        values = self._likeliest_codes(log_levels)
+    def surprise(self, values, k, numbers, variance, log_levels) -> np.ndarray:
+        """Return how unlikely the cells of one encoded column are, (n_rows,).
+
+        Minus the log-probability of a number as far out, or of a level as unlikely.
+
+        Parameters
+        ----------
+        values, numbers, variance, log_levels
+            As in `fill`; the cells of the column are observed, and the rest was
+            predicted without them.
+        k : int
+            Place of the column among the encoded ones.
+        """
+        n_numeric, j = len(self.numbers), self.encoded[k]
+        if k < n_numeric:
+            floor = np.exp(self.log_noise_floor()[k])
+            spread = np.sqrt(np.maximum(variance[:, k], floor))
+            return self.numbers[k].surprise(values[:, j], numbers[:, k], spread)
+        p = softmax(log_levels[:, self.level_blocks()[k - n_numeric]], axis=1)
+        own = p[np.arange(len(p)), values[:, j].astype(int)][:, None]
+        return np.abs(np.log(np.minimum(np.sum(p * (p <= own), axis=1), 1.0)))
+
+    def decode_draws(self, values, numbers, log_levels) -> np.ndarray:
+        """Return table values in which every missing cell has its draw.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, n_columns)
+            As in `fill`.
+        numbers, log_levels
+            Drawn scores and perturbed log-probabilities.
+        """
+        drawn = self._likeliest_codes(log_levels)
         for k, (j, column) in enumerate(self._numeric_columns()):
-            values[:, j] = column.draw(numbers[:, k])
-        self.copies.derive(values)
-        return values
+            drawn[:, j] = column.draw(numbers[:, k])
+        return self._completed(values, drawn)
 
     def intervals(self, values: np.ndarray) -> Intervals:
         """Return the intervals that the cells of discrete numbers stand for."""
@@ -461,6 +526,13 @@ class Encoding:
     def score_blocks(self) -> list[slice]:
         """Return where each nominal column's scores lie among all scores."""
         return _blocks([levels.contrast.shape[1] for levels in self.levels])
+
+    def _completed(self, values: np.ndarray, guesses: np.ndarray) -> np.ndarray:
+        """Return values with guesses where missing, and copies of their sources."""
+        known = self.copies.complete(values)
+        filled = np.where(np.isnan(known), guesses, known)
+        self.copies.derive(filled)
+        return filled
 
     def _likeliest_codes(self, log_levels: np.ndarray) -> np.ndarray:
         """Return table values that are zero but for the codes of nominal columns."""

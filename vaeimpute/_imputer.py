@@ -387,13 +387,15 @@ class VAEImputer(TransformerMixin, BaseVAE):
             at = holed[start : start + _ROWS_AT_ONCE]
             filling = self._model.fill(self._encoding.encode(values[at]))
             guesses[at] = self._encoding.fill(values[at], *filling)
-        columns = self._schema.columns
-        numeric = [column.kind == "numeric" for column in columns]
-        low, high = self._bounds()
-        guesses[:, numeric] = np.clip(guesses[:, numeric], low[numeric], high[numeric])
+        guesses, columns = self._bounded(guesses), self._schema.columns
         # Nothing can be said of free text, nor of a column of no known level.
         guesses[:, [x.kind == "text" or x.levels == () for x in columns]] = np.nan
         return guesses
+
+    def _bounded(self, values):
+        numeric = [column.kind == "numeric" for column in self._schema.columns]
+        low, high = self._bounds()
+        return np.where(numeric, np.clip(values, low, high), values)
 
     def _bounds(self):
         """Return lower and upper bounds of each column, integers of integers."""

@@ -21,6 +21,9 @@ from vaeimpute._columns import Column
 from vaeimpute._containers import Table, as_table, column_of, container_of
 from vaeimpute._dtypes import infinity, python_value
 
+#: Levels that a message lists, at most.
+_MAX_LEVELS = 10
+
 
 @dataclass(frozen=True)
 class TableSchema:
@@ -170,6 +173,65 @@ class TableSchema:
         for j in np.flatnonzero(np.isinf(values).any(axis=0)):
             raise infinity(self.columns[j].label)
         return values, missing
+
+    def read_part(self, given: Any, parameter: str) -> np.ndarray:
+        """Turn rows of some of the columns into values.
+
+        Parameters
+        ----------
+        given : mapping or Series of column to value, DataFrame or array
+            One row; or rows, in a frame of some columns or an array of all, one row of
+            which may also be an array of one axis.
+        parameter : str
+            Name of the parameter for messages.
+
+        Returns
+        -------
+        values : array of shape (n_rows, n_columns), float64
+            NaN in columns that are not given.
+
+        Raises
+        ------
+        ValueError
+            If a column or a level was not seen at fit, or a column is free text.
+        """
+        names, n_rows = [column.name for column in self.columns], 1
+        if isinstance(given, (Mapping, pd.Series)):
+            cells = {name: pd.Series([cell]) for name, cell in given.items()}
+        elif container_of(given) == "numpy":
+            kind = None if hasattr(given, "__array__") else object
+            rows = np.atleast_2d(np.asarray(given, dtype=kind))
+            if rows.shape[1:] != (len(names),):
+                raise ValueError(
+                    f"{parameter}: got an array of shape {np.shape(given)}, expected "
+                    f"rows of {len(names)} columns."
+                )
+            rows, n_rows = as_table(rows), len(rows)
+            cells = {name: column_of(rows, j) for j, name in enumerate(names)}
+        else:
+            known, n_rows = _containers.names_of(given), len(given)
+            cells = {name: column_of(given, j) for j, name in enumerate(known)}
+        values = np.full((n_rows, len(names)), np.nan)
+        for name, column in cells.items():
+            is_label = name in names  # as a number may be, which then is no position
+            at = names.index(name) if is_label else _position(name, names, parameter)
+            values[:, at] = self._known_cells(at, column, parameter)
+        return values
+
+    def _known_cells(self, j: int, cells: pd.Series, parameter: str) -> np.ndarray:
+        """Return the values of a column's cells, none of which may be new to it."""
+        column = self.columns[j]
+        values, missing = column.read(cells, self.sentinel)
+        for i in np.flatnonzero(np.isnan(values) & ~missing):
+            got = f"{parameter}, {column.label}: got {cells.iloc[i]!r}"
+            if column.kind == "text":
+                raise ValueError(f"{got}, which is free text that the model ignores.")
+            levels = ", ".join(map(repr, column.levels[:_MAX_LEVELS]))
+            more = ", ..." if len(column.levels) > _MAX_LEVELS else ""
+            raise ValueError(f"{got}, expected one of its levels: {levels}{more}.")
+        if np.isinf(values).any():
+            raise infinity(column.label)
+        return values
 
     def write(self, X: Table, values: np.ndarray, missing: np.ndarray) -> Table:
         """Return a copy of a table in which the missing cells are filled.
