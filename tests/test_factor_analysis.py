@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import subspace_angles
 from scipy.stats import multivariate_normal
+from sklearn.decomposition import PCA
 from sklearn.decomposition import FactorAnalysis as CompleteFactorAnalysis
 
 from vaeimpute import _factor_analysis
@@ -60,6 +62,53 @@ def test_complete_table_agrees_with_scikit_learn(rng):
     np.testing.assert_allclose(
         log_likelihood(ours, values, observed), theirs.score_samples(values), atol=1e-3
     )
+
+
+def test_equal_noise_of_a_complete_table_agrees_with_principal_components(rng):
+    values, observed = draw(rng.normal(size=(6, 2)), 0.5, 400, rng)
+    ours = fit_factor_analysis(
+        values,
+        observed,
+        2,
+        prior_rows=0.0,
+        max_iter=2_000,
+        tol=1e-8,
+        equal_noise=True,
+    )
+    theirs = PCA(2).fit(values)
+
+    biased = 399 / 400  # scikit-learn divides by the rows less one
+    np.testing.assert_allclose(ours.mean, theirs.mean_, atol=1e-6)
+    np.testing.assert_allclose(ours.noise, biased * theirs.noise_variance_, rtol=1e-5)
+    np.testing.assert_allclose(
+        covariance(ours), biased * theirs.get_covariance(), atol=1e-4
+    )
+
+
+def test_prior_shrinks_equal_noise_models_and_turns_no_component(rng):
+    values, observed = draw(rng.normal(size=(6, 2)), 0.5, 400, rng)
+    values /= values.std(axis=0)
+    ours = fit_factor_analysis(values, observed, 2, equal_noise=True)
+    theirs = PCA(2).fit(values)
+
+    assert np.max(subspace_angles(ours.loadings, theirs.components_.T)) < 1e-3
+    # Two rows beside 400, of a noise that is all of the variance.
+    expected = (400 * theirs.noise_variance_ + 2) / 402
+    np.testing.assert_allclose(ours.noise, expected, rtol=0.02)
+    assert np.all(ours.noise > theirs.noise_variance_)
+
+
+def test_equal_noise_of_an_incomplete_table_gives_back_the_known_covariance(rng):
+    loadings = rng.normal(size=(6, 2))
+    values, observed = draw(loadings, 0.5, 20_000, rng, missing=0.3)
+
+    fitted = fit_factor_analysis(values, observed, 2, equal_noise=True)
+
+    assert len(set(fitted.noise)) == 1
+    assert fitted.noise[0] == pytest.approx(0.5, abs=0.02)
+    assert np.max(subspace_angles(fitted.loadings, loadings)) < 0.03
+    known = loadings @ loadings.T + 0.5 * np.eye(6)
+    np.testing.assert_allclose(covariance(fitted), known, atol=0.1)
 
 
 def test_incomplete_table_gives_back_the_known_covariance(rng):
@@ -138,12 +187,19 @@ def test_start_is_gone_on_from(rng):
     np.testing.assert_array_equal(onwards.loadings, at_once.loadings)
 
 
-def test_likelihood_never_falls(rng):
+@pytest.mark.parametrize("equal_noise", [False, True])
+def test_likelihood_never_falls(rng, equal_noise):
     values, observed = draw(rng.normal(size=(6, 2)), 0.5, 120, rng, missing=0.3)
     totals = []
     for n_steps in range(25):
         fitted = fit_factor_analysis(
-            values, observed, 2, prior_rows=0.0, max_iter=n_steps, tol=0.0
+            values,
+            observed,
+            2,
+            prior_rows=0.0,
+            max_iter=n_steps,
+            tol=0.0,
+            equal_noise=equal_noise,
         )
         totals.append(log_likelihood(fitted, values, observed).sum())
 
@@ -160,10 +216,18 @@ def test_prior_shrinks_loadings_of_a_small_table(rng):
     assert np.sum(shrunk.loadings**2) < 0.5 * np.sum(free.loadings**2)
 
 
-def test_noise_keeps_its_floor(rng):
+@pytest.mark.parametrize("equal_noise", [False, True])
+def test_noise_keeps_its_floor(rng, equal_noise):
     loadings = rng.normal(size=(5, 1))
     values, observed = draw(loadings, 1e-8, 100, rng)
-    fitted = fit_factor_analysis(values, observed, 1, noise_floor=0.02, prior_rows=0.0)
+    fitted = fit_factor_analysis(
+        values,
+        observed,
+        1,
+        noise_floor=0.02,
+        prior_rows=0.0,
+        equal_noise=equal_noise,
+    )
     assert fitted.noise.min() == 0.02
 
 
@@ -199,13 +263,14 @@ def degenerate_tables():
     }
 
 
+@pytest.mark.parametrize("equal_noise", [False, True])
 @pytest.mark.parametrize("missing", [0.0, 0.4])
 @pytest.mark.parametrize("name", degenerate_tables())
-def test_degenerate_tables_stay_finite(rng, name, missing):
+def test_degenerate_tables_stay_finite(rng, name, missing, equal_noise):
     values, rank = degenerate_tables()[name]
     observed = rng.random(values.shape) >= missing
 
-    fitted = fit_factor_analysis(values, observed, rank)
+    fitted = fit_factor_analysis(values, observed, rank, equal_noise=equal_noise)
 
     assert fitted.rank == rank
     for array in (fitted.mean, fitted.loadings, np.log(fitted.noise)):

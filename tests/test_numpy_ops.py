@@ -30,6 +30,7 @@ CASES = {
     "exp": [(TABLE,)],
     "eye": [(3,)],
     "gelu": [(STEEP,)],
+    "inv": [(POSITIVE_DEFINITE,)],
     "log": [(POSITIVE,)],
     "matmul": [(TABLE, TABLE.T), (STACK, STACK), (STACK, TABLE[:3, :1])],
     "maximum": [(TABLE, 0.25), (TABLE, POSITIVE)],

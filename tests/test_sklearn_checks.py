@@ -16,26 +16,39 @@ from sklearn.base import clone
 from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from vaeimpute import VAEImputer
+from vaeimpute import VAEImputer, VAETransformer
 
-TINY = VAEImputer(
-    n_components=2, hidden_layer_sizes=(8,), max_iter=2, batch_size=32, random_state=0
-)
+SIZES = {"hidden_layer_sizes": (8,), "max_iter": 2, "batch_size": 32}
+
+TINY = VAEImputer(n_components=2, **SIZES, random_state=0)
+
+# All epochs are trained, or networks that do not pay would be left out.
+ESTIMATORS = [
+    TINY,
+    VAETransformer(n_components=2, **SIZES, early_stopping=False, random_state=0),
+]
+
+
+def name_of(argument):
+    if isinstance(argument, VAEImputer | VAETransformer):
+        return type(argument).__name__
+    return argument if isinstance(argument, str) else argument.func.__name__
 
 
 # What parametrize_with_checks does, which in scikit-learn 1.6 hands over a generator
 # that pytest 9 warns of.
 @pytest.mark.parametrize(
-    "check",
-    [check for _, check in estimator_checks_generator(TINY)],
-    ids=lambda check: check.func.__name__,
+    ("estimator", "check"),
+    [(e, check) for e in ESTIMATORS for _, check in estimator_checks_generator(e)],
+    ids=name_of,
 )
-def test_check_of_scikit_learn(check):
-    check(clone(TINY))
+def test_check_of_scikit_learn(estimator, check):
+    check(clone(estimator))
 
 
 # These checks give arrays to estimators fitted on frames, and the other way around.
 @pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 @pytest.mark.parametrize(
     "name",
     [
@@ -52,19 +65,20 @@ def test_check_of_scikit_learn(check):
         "check_transformer_get_feature_names_out_pandas",
     ],
 )
-def test_check_that_check_estimator_leaves_out(name):
-    getattr(estimator_checks, name)("VAEImputer", clone(TINY))
+def test_check_that_check_estimator_leaves_out(estimator, name):
+    getattr(estimator_checks, name)(name_of(estimator), clone(estimator))
 
 
 @pytest.mark.slow
-def test_defaults_pass_every_check_with_none_skipped():
+@pytest.mark.parametrize("estimator", ["VAEImputer", "VAETransformer"])
+def test_defaults_pass_every_check_with_none_skipped(estimator):
     # In a process of its own: SciPy reads the variable when it is imported, and
     # without it the array API check is skipped.
     code = (
         "import json\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"
-        "from vaeimpute import VAEImputer\n"
-        "results = check_estimator(VAEImputer(), on_skip=None, on_fail=None)\n"
+        f"from vaeimpute import {estimator}\n"
+        f"results = check_estimator({estimator}(), on_skip=None, on_fail=None)\n"
         "print(json.dumps([[r['check_name'], r['status']] for r in results]))\n"
     )
     done = subprocess.run(
@@ -80,8 +94,9 @@ def test_defaults_pass_every_check_with_none_skipped():
     assert [name for name, status in results if status != "passed"] == []
 
 
-def test_tags_excuse_nothing():
-    tags = get_tags(VAEImputer())
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
+def test_tags_excuse_nothing(estimator):
+    tags = get_tags(estimator)
     assert not tags.non_deterministic
     assert not tags.no_validation
     assert not tags._skip_test

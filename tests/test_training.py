@@ -266,24 +266,24 @@ def test_rank_follows_the_table():
     assert core.rank in (2, 4)
     scores = {}
     for rank in (1, core.rank):
-        other = _training._fit_core(validation.training, encoding, rank)
-        answers = _training._core_answers(other, encoding, validation)
+        other = _training._fit_core(validation.training, encoding, rank, settings)
+        answers = _training._core_answers(other, encoding, validation, settings)
         scores[rank] = validation.score(validation.losses(answers).sum())
     assert scores[core.rank] > scores[1] + 0.1
 
 
 def test_core_of_a_long_table_is_fitted_to_a_sample(monkeypatch):
     rows, encoding = make_table(4_000)
-    whole = _training._fit_core(rows, encoding, 1)
+    whole = _training._fit_core(rows, encoding, 1, Settings())
     seen = []
 
-    def spy(values, observed, rank, start):
+    def spy(values, *arguments, **settings):
         seen.append(len(values))
-        return fit_factor_analysis(values, observed, rank, start=start)
+        return fit_factor_analysis(values, *arguments, **settings)
 
     monkeypatch.setattr(_training, "fit_factor_analysis", spy)
     monkeypatch.setattr(_training, "_CORE_WORK", 1)
-    sampled = _training._fit_core(rows, encoding, 1)
+    sampled = _training._fit_core(rows, encoding, 1, Settings())
 
     assert seen[0] < 4_000
     one, other = (core.loadings @ core.loadings.T for core in (whole, sampled))
@@ -293,7 +293,8 @@ def test_core_of_a_long_table_is_fitted_to_a_sample(monkeypatch):
 def assert_core_of_all_cells(trained, rows, encoding):
     """Assert that no network was kept and that all cells trained the core."""
     assert trained.architecture.hidden_layer_sizes == ()
-    core = _training._fit_core(rows, encoding, trained.architecture.n_latent)
+    rank = trained.architecture.n_latent
+    core = _training._fit_core(rows, encoding, rank, Settings())
     expected = _training._core_weights(core, trained.architecture)
     assert trained.weights.keys() == expected.keys()
     # Another start, the same distribution; loadings may be turned.

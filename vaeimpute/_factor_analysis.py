@@ -73,6 +73,7 @@ def fit_factor_analysis(
     max_iter: int = 60,
     tol: float = 1e-3,
     start: FactorAnalysis | None = None,
+    equal_noise: bool = False,
 ) -> FactorAnalysis:
     """Fit factor analysis to the observed cells by parameter-expanded EM.
 
@@ -92,32 +93,41 @@ def fit_factor_analysis(
         EM stops when no communality moves by more than `tol`.
     start : FactorAnalysis, optional
         Where EM starts, of the same rank: a model of nearly the same cells.
+    equal_noise : bool
+        One noise variance for all values: probabilistic principal component analysis,
+        whose loadings span the principal subspace.
 
     References
     ----------
     Rubin & Thayer (1982), *EM algorithms for ML factor analysis*; Liu, Rubin
-    & Wu (1998), *Parameter expansion to accelerate EM*.
+    & Wu (1998), *Parameter expansion to accelerate EM*. Tipping & Bishop (1999),
+    *Probabilistic principal component analysis*.
     """
     values = np.where(observed, values, 0.0)
-    model = start or _principal_start(values, observed, rank, noise_floor)
+    model = start or _principal_start(values, observed, rank, noise_floor, equal_noise)
     for _ in range(max_iter):
         before = np.sum(model.loadings**2, axis=1)
-        model = _em_step(model, values, observed, noise_floor, prior_rows)
+        model = _em_step(model, values, observed, noise_floor, prior_rows, equal_noise)
         if np.max(np.abs(np.sum(model.loadings**2, axis=1) - before)) < tol:
             break
     return model
 
 
-def _em_step(model, values, observed, noise_floor, prior_rows) -> FactorAnalysis:
+def _em_step(
+    model, values, observed, noise_floor, prior_rows, equal_noise
+) -> FactorAnalysis:
     moments = _expected_moments(model, values, observed)
     seconds, cross, squares, latent_mean, latent_second = moments
     n_observed = observed.sum(axis=0)
     # One ridge regression of each value on (z, 1): the prior acts on z alone.
-    ridge = prior_rows * np.diag(np.append(np.ones(model.rank), 1e-6))
+    ridge = _ridge(model, prior_rows, coverage(observed))
     coefficients = np.linalg.solve(seconds + ridge, cross[..., None])[..., 0]
     fitted = np.einsum("vi,vij,vj->v", coefficients, seconds, coefficients)
     residual = squares - 2 * np.sum(coefficients * cross, axis=1) + fitted
-    noise = (np.maximum(residual, 0.0) + prior_rows) / (n_observed + prior_rows)
+    residual, weight = np.maximum(residual, 0.0) + prior_rows, n_observed + prior_rows
+    if equal_noise:
+        residual, weight = np.full(len(residual), residual.sum()), weight.sum()
+    noise = residual / weight
     loadings, mean = coefficients[:, :-1], coefficients[:, -1]
     # Expansion: let z ~ N(m, R) for this step, then fold m and R back into the
     # loadings, which multiplies the speed of plain EM.
@@ -128,6 +138,37 @@ def _em_step(model, values, observed, noise_floor, prior_rows) -> FactorAnalysis
         loadings @ root,
         np.maximum(noise, noise_floor),
     )
+
+
+def coverage(observed: np.ndarray) -> np.ndarray:
+    """Return how well each column is observed, beside the best of them.
+
+    One from half as many cells as the fullest column's, falling to zero below.
+    """
+    count = observed.sum(axis=0)
+    if not np.any(count):
+        return np.ones(len(count))
+    return np.minimum(1.0, 2.0 * count / count.max())
+
+
+def _ridge(model, prior_rows, share) -> np.ndarray:
+    """Return the precision of the prior of every value's coefficients on (z, 1).
+
+    A value that is observed far less often than others, such as a label of few rows,
+    would fit noise along latents that tell little of anything. As far as it is less
+    covered, its prior is what the loadings of the others are: N(0, A) with their
+    second moment A, of precision ``noise_j A^-1`` in units of its noise.
+    """
+    identity = np.diag(np.append(np.ones(model.rank), 1e-6))
+    if np.all(share == 1.0):
+        return prior_rows * identity
+    second = (model.loadings * share[:, None]).T @ model.loadings / share.sum()
+    level = 1e-4 * np.trace(second) / model.rank
+    learned = 1e-6 * identity
+    learned[:-1, :-1] = np.linalg.inv(second + (level + 1e-9) * np.eye(model.rank))
+    usual = share[:, None, None] * prior_rows * identity
+    lack = ((1.0 - share) * model.noise)[:, None, None]
+    return usual + lack * learned
 
 
 def _expected_moments(model, values, observed):
@@ -159,7 +200,9 @@ def _expected_moments(model, values, observed):
     )
 
 
-def _principal_start(values, observed, rank, noise_floor) -> FactorAnalysis:
+def _principal_start(
+    values, observed, rank, noise_floor, equal_noise
+) -> FactorAnalysis:
     """Start from the leading eigenvectors of the pairwise covariance."""
     n_observed = np.maximum(observed.sum(axis=0), 1)
     mean = values.sum(axis=0) / n_observed
@@ -175,6 +218,8 @@ def _principal_start(values, observed, rank, noise_floor) -> FactorAnalysis:
     scale = np.sqrt(np.maximum(leading - level, 1e-2 * level))
     loadings = vectors * scale
     noise = np.diag(covariance) - np.sum(loadings**2, axis=1)
+    if equal_noise:
+        noise = np.full(len(noise), level)
     return FactorAnalysis(mean, loadings, np.maximum(noise, max(noise_floor, 0.05)))
 
 

@@ -31,7 +31,7 @@ from numpy import (
     transpose,
     where,
 )
-from numpy.linalg import cholesky
+from numpy.linalg import cholesky, inv
 
 __all__ = [
     "broadcast_to",
@@ -44,6 +44,7 @@ __all__ = [
     "exp",
     "eye",
     "gelu",
+    "inv",
     "log",
     "matmul",
     "maximum",

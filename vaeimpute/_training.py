@@ -51,7 +51,9 @@ _FEW_ROWS = 3_000
 class Settings:
     """How to train; sizes may be "auto" and follow the table.
 
-    The fields are `VAEImputer`'s parameters of the same names.
+    The fields are `VAEImputer`'s parameters of the same names, and `is_bottleneck`:
+    whether everything is decoded from the posterior's mean, around probabilistic
+    principal component analysis instead of factor analysis.
     """
 
     n_components: int | str = "auto"
@@ -67,6 +69,7 @@ class Settings:
     tol: float = 1e-4
     beta: float = 1.0
     device: str | None = None
+    is_bottleneck: bool = False
 
     def resolve(self, n_rows: int, n_latent: int) -> Settings:
         """Return settings with every "auto" replaced by numbers."""
@@ -88,7 +91,7 @@ class Settings:
             epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
         rate, n_networks = self.learning_rate_init, self.n_networks
         if n_networks == "auto":
-            n_networks = 2 if is_small else 1
+            n_networks = 2 if is_small and not self.is_bottleneck else 1
         if rate == "auto":
             rate = 1.5e-3 if is_small else 1e-3
         return replace(
@@ -184,7 +187,7 @@ def train(
     core = _choose_core(rows, encoding, settings, validation)
     nothing_to_judge_by = settings.early_stopping and validation is None
     if nothing_to_judge_by or not settings.hidden_layer_sizes:
-        return _core_alone(rows, encoding, core, [], [])
+        return _core_alone(rows, encoding, settings, core, [], [])
     settings = settings.resolve(len(rows.values), _number_of_latents(settings, core))
     run = _Run(rows, encoding, settings, core, validation, generator, on_check)
     return run.train()
@@ -192,7 +195,7 @@ def train(
 
 def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
     """Fit the core at the rank that predicts held-out cells best."""
-    n_values = _architecture(encoding, 1, ()).n_values
+    n_values = _core_architecture(encoding, 1, settings).n_values
     if settings.n_components != "auto":
         ranks = [min(settings.n_components, n_values)]
     elif validation is None:
@@ -202,10 +205,10 @@ def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
     training = rows if validation is None else validation.training
     cores, scores = [], []
     for rank in ranks:
-        cores.append(_fit_core(training, encoding, rank))
-        if validation is None:
-            return cores[-1]
-        answers = _core_answers(cores[-1], encoding, validation)
+        cores.append(_fit_core(training, encoding, rank, settings))
+        if len(ranks) == 1:
+            return cores[0]
+        answers = _core_answers(cores[-1], encoding, validation, settings)
         scores.append(validation.score(validation.losses(answers).sum()))
         if len(scores) - np.argmax(scores) > _RANK_PATIENCE:
             break
@@ -225,20 +228,32 @@ def _candidate_ranks(n_values: int) -> list[int]:
 
 
 def _fit_core(
-    rows: Rows, encoding: Encoding, rank: int, start: FactorAnalysis | None = None
+    rows: Rows,
+    encoding: Encoding,
+    rank: int,
+    settings: Settings,
+    start: FactorAnalysis | None = None,
 ) -> FactorAnalysis:
-    model = VAE(_architecture(encoding, rank, ()), _numpy_ops)
+    model = VAE(_core_architecture(encoding, rank, settings), _numpy_ops)
     n_rows, n_values = len(rows.values), model.architecture.n_values
     limit = max(1_000, _CORE_WORK // (n_values * rank * rank))
     some = slice(None) if n_rows <= limit else _spread_over(n_rows, limit)
     cells = model.cells(encoding.layout(), rows.values[some], rows.observed[some])
     with one_blas_thread:
-        return fit_factor_analysis(cells.values, cells.present > 0, rank, start=start)
+        return fit_factor_analysis(
+            cells.values,
+            cells.present > 0,
+            rank,
+            start=start,
+            # With one noise for all values, few of them can fit it: no prior is needed.
+            prior_rows=0.0 if settings.is_bottleneck else 2.0,
+            equal_noise=settings.is_bottleneck,
+        )
 
 
-def _core_answers(core, encoding, validation) -> np.ndarray:
+def _core_answers(core, encoding, validation, settings) -> np.ndarray:
     """Return what the core alone says of the held-out cells."""
-    architecture = _architecture(encoding, core.rank, ())
+    architecture = _core_architecture(encoding, core.rank, settings)
     weights = _core_weights(core, architecture)
     model, layout = VAE(architecture, _numpy_ops), encoding.layout()
     parts = []
@@ -249,9 +264,12 @@ def _core_answers(core, encoding, validation) -> np.ndarray:
     return validation.answers(*(np.concatenate(a) for a in zip(*parts, strict=True)))
 
 
-def _architecture(
-    encoding: Encoding, n_latent: int, hidden, activation="silu", n_networks=1
-):
+def _core_architecture(encoding: Encoding, rank: int, settings: Settings):
+    alone = replace(settings, hidden_layer_sizes=(), n_networks=1)
+    return _architecture(encoding, rank, alone)
+
+
+def _architecture(encoding: Encoding, n_latent: int, settings: Settings):
     layout = encoding.layout()
     return Architecture(
         n_numeric=len(encoding.numeric),
@@ -259,10 +277,11 @@ def _architecture(
         n_scores=layout.contrast.shape[1],
         n_levels=len(layout.log_share),
         n_latent=n_latent,
-        hidden_layer_sizes=hidden,
-        activation=activation,
+        hidden_layer_sizes=settings.hidden_layer_sizes,
+        activation=settings.activation,
         n_bins=layout.edges.shape[1] - 1,
-        n_networks=n_networks,
+        n_networks=settings.n_networks,
+        is_bottleneck=settings.is_bottleneck,
     )
 
 
@@ -280,10 +299,10 @@ def _core_weights(core: FactorAnalysis, architecture: Architecture):
     return {name: weight.astype(np.float32) for name, weight in weights.items()}
 
 
-def _core_alone(rows, encoding, core, loss_curve, scores) -> Trained:
+def _core_alone(rows, encoding, settings, core, loss_curve, scores) -> Trained:
     """Fit the core on to all cells and leave it at that."""
-    core = _fit_core(rows, encoding, core.rank, start=core)
-    architecture = _architecture(encoding, core.rank, ())
+    core = _fit_core(rows, encoding, core.rank, settings, start=core)
+    architecture = _core_architecture(encoding, core.rank, settings)
     weights = _core_weights(core, architecture)
     share = np.zeros(architecture.n_columns)
     return Trained(architecture, weights, None, share, loss_curve, scores)
@@ -296,19 +315,13 @@ class _Run:
         self._rows, self._encoding, self._settings = rows, encoding, settings
         self._core, self._validation = core, validation
         self._generator, self._on_check = generator, on_check
-        self._architecture = _architecture(
-            encoding,
-            settings.n_components,
-            settings.hidden_layer_sizes,
-            settings.activation,
-            settings.n_networks,
-        )
+        self._architecture = _architecture(encoding, settings.n_components, settings)
         self._engine = Engine(self._architecture, settings.device)
         self._layout = self._engine.place(encoding.layout())
         self._n_steps = math.ceil(len(rows.values) / settings.batch_size)
         self._core_answers = None
         if validation is not None:
-            self._core_answers = _core_answers(core, encoding, validation)
+            self._core_answers = _core_answers(core, encoding, validation, settings)
         self._share = np.ones(self._architecture.n_columns)
         self._loss_curve, self._scores = [], []
         self._n_epochs, self._is_stopped = settings.max_iter, False
@@ -424,7 +437,10 @@ class _Run:
         shown = self._engine.place(validation.shown)
         answers = self._engine.answer(state.average, self._layout, shown)
         answers = validation.answers(*answers)
-        share, loss = validation.best_pool(self._core_answers, answers)
+        if self._settings.is_bottleneck:  # there is one space of latents, not two
+            share, loss = self._share, validation.losses(answers).sum()
+        else:
+            share, loss = validation.best_pool(self._core_answers, answers)
         self._scores.append(validation.score(loss))
         return self._scores[-1], share
 
@@ -454,7 +470,12 @@ class _Run:
     def _core_alone(self) -> Trained:
         """Return the core fitted to all cells, without networks."""
         return _core_alone(
-            self._rows, self._encoding, self._core, self._loss_curve, self._scores
+            self._rows,
+            self._encoding,
+            self._settings,
+            self._core,
+            self._loss_curve,
+            self._scores,
         )
 
     def _warn_not_finite(self):

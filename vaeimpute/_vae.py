@@ -30,6 +30,10 @@ from vaeimpute._likelihoods import (
 _HIDDEN_NUMBER_WEIGHT = 32.0
 _HIDDEN_LEVEL_WEIGHT = 16.0
 
+#: What of it is left in a bottleneck, where it moves the latents and their decoder: so
+#: much that rows are rebuilt, so little that the latents keep their distribution.
+_BOTTLENECK_SHARE = 1 / 32
+
 #: Largest input of the encoder network, in standard deviations.
 _FEATURE_BOUND = 6.0
 
@@ -43,6 +47,11 @@ _HEADS = ("encoder.mean", "encoder.log_scale", "encoder.fill")
 #: deviations at most. The bound curves with their inverse square: without a limit,
 #: near-exact columns (deviations of .02) make a usual learning rate diverge.
 _LARGEST_REACH = 5.0
+
+
+#: Information of a complete row on a latent, in units of the prior's, below which the
+#: latent is not expanded any further.
+_LEAST_INFORMATION = 0.01
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,7 @@ class Architecture:
     activation: str = "silu"
     n_bins: int = BINS_IF_NARROW
     n_networks: int = 1
+    is_bottleneck: bool = False
 
     @property
     def is_mixture(self) -> bool:
@@ -112,6 +122,11 @@ class Architecture:
         bins = self.n_numeric * self.n_bins
         return 2 * self.n_values + self.n_columns + self.n_latent + bins
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Outputs of the encoder network."""
+        return _HEADS[:2] if self.is_bottleneck else _HEADS
+
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the name and shape of every weight, in their fixed order."""
         d, values = self.n_latent, self.n_values
@@ -126,7 +141,7 @@ class Architecture:
         width = self.hidden_layer_sizes[0]
         outputs = self.n_numeric + self.n_levels
         networks = self._tower_shapes("encoder", self.n_features)
-        for head in _HEADS:
+        for head in self.heads:
             networks |= _dense_shapes(head, width, d)
         networks |= self._tower_shapes("decoder", d)
         networks |= _dense_shapes("decoder.output", width, outputs)
@@ -233,12 +248,29 @@ class VAE:
         log_scale, fill = mean * 0.0, mean
         if self.architecture.hidden_layer_sizes:
             features = self._features(weights, layout, cells, mean)
-            shift, raw, correction = self._encoder_outputs(weights, features)
-            # A head of its own: what sharpens fillings must not move or narrow q.
-            fill = ops.stop_gradient(mean) + correction
+            shift, raw, *correction = self._encoder_outputs(weights, features)
+            if correction:
+                # A head of its own: what sharpens fillings must not move or narrow q.
+                fill = ops.stop_gradient(mean) + correction[0]
             mean = mean + _reach(ops, matrices[-1]) * shift
             log_scale = _LOG_SCALE_BOUND * ops.tanh(raw / _LOG_SCALE_BOUND)
+        if self.architecture.is_bottleneck:
+            fill = ops.matmul(mean, self.expansion(weights))
         return Posterior(mean, fill, log_scale, *matrices)
+
+    def expansion(self, weights):
+        """Return what turns the posterior's mean into the point to be decoded.
+
+        The mean given a complete row is the least-squares point drawn to zero by the
+        prior: ``(I + G)^-1 G u`` with ``G = W' Psi^-1 W``. With equal noise, ``u`` is
+        the projection of principal component analysis. (n_latent, n_latent)
+        """
+        ops, stop = self.ops, self.ops.stop_gradient
+        loadings = stop(weights["core.loadings"])
+        scaled = loadings * stop(ops.exp(-weights["core.log_noise"]))[:, None]
+        gram = ops.matmul(ops.transpose(scaled), loadings)
+        identity = ops.eye(self.architecture.n_latent, dtype=gram.dtype)
+        return identity + ops.inv(gram + _LEAST_INFORMATION * identity)
 
     def decode(self, weights, layout: Layout, latent) -> Decoded:
         """Return the parameters of p(x | z) for latents (n_rows, n_latent)."""
@@ -329,22 +361,30 @@ class VAE:
         matching = kl_between(
             ops, Posterior(*(stop(array) for array in of_observed)), of_shown
         )
-        frozen = {name: stop(weight) for name, weight in weights.items()}
-        filled = self.decode(frozen, layout, of_shown.fill)
+        decoder = weights
+        if not self.architecture.is_bottleneck:
+            decoder = {name: stop(weight) for name, weight in weights.items()}
+        filled = self.decode(decoder, layout, of_shown.fill)
         hidden = self._hidden_cell_loss(layout, cells, filled)
         n_columns = ops.cast(self.architecture.n_columns, "float32")
+        import os
+
+        if self.architecture.is_bottleneck:
+            hidden = float(os.environ.get("VE_RECON", "1")) * hidden
         return ops.mean(matching - bound + hidden) / n_columns
 
     def _hidden_cell_loss(self, layout, cells, filled):
         """Return the weighted error of every observed cell, per row."""
         ops, n_numeric = self.ops, self.architecture.n_numeric
+        weight = _BOTTLENECK_SHARE if self.architecture.is_bottleneck else 1.0
         error = ops.square(cells.values[:, :n_numeric] - filled.numbers)
         squares = ops.sum(error * cells.observed[:, :n_numeric], -1)
+        squares = weight * _HIDDEN_NUMBER_WEIGHT * squares
         if not self.architecture.has_nominal:
-            return _HIDDEN_NUMBER_WEIGHT * squares
+            return squares
         log_levels = self.log_levels(layout, filled)
         log_loss = -ops.sum(cells.indicators * log_levels, -1)
-        return _HIDDEN_NUMBER_WEIGHT * squares + _HIDDEN_LEVEL_WEIGHT * log_loss
+        return squares + weight * _HIDDEN_LEVEL_WEIGHT * log_loss
 
     def _core_posterior(self, weights, cells: Cells):
         """Return the mean of the core's posterior, and A, L, L^-1 and A^-1.
@@ -424,7 +464,7 @@ class VAE:
             self._heads(network, self._tower(network, "encoder", features))
             for network in self._networks(weights)
         ]
-        return self.ops.split(self._joined(outputs), len(_HEADS), -1)
+        return self.ops.split(self._joined(outputs), len(self.architecture.heads), -1)
 
     def _decoder_output(self, weights, latent):
         """Return what the decoder adds to numbers and logits, side by side."""
@@ -458,7 +498,9 @@ class VAE:
         """Return the three outputs of an encoder side by side."""
         ops = self.ops
         kernel, bias = (
-            ops.concatenate([weights[f"{name}.{part}"] for name in _HEADS], -1)
+            ops.concatenate(
+                [weights[f"{name}.{part}"] for name in self.architecture.heads], -1
+            )
             for part in ("kernel", "bias")
         )
         return ops.matmul(hidden, kernel) + bias

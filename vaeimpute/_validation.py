@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from vaeimpute._encoding import Encoding, Rows
+from vaeimpute._factor_analysis import coverage
 from vaeimpute._likelihoods import pool_levels, pool_numbers
 
 #: Rows whose cells are held out, at most.
@@ -93,7 +94,9 @@ class Validation:
         best = np.argmax(gains, axis=0)
         of_cells = best[self._cells[1]]
         loss = np.array(losses)[of_cells, np.arange(len(of_cells))].sum()
-        return np.array(_NETWORK_SHARES)[best], float(loss)
+        share = np.array(_NETWORK_SHARES)[best]
+        # A column of few cells is over-fitted first, and has fewest to tell it by.
+        return share * coverage(self.training.observed), float(loss)
 
     def _expected_gain(self, gain: np.ndarray) -> np.ndarray:
         """Return the mean gain of each column's cells, with luck taken out.
