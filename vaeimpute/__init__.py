@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaeimpute import amputation, comparison, datasets, metrics, model_selection
     from vaeimpute._imputer import VAEImputer
+    from vaeimpute._outliers import VAEOutlierDetector
+    from vaeimpute._supervised import VAEClassifier, VAERegressor
     from vaeimpute.comparison import compare_imputers
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "VAEClassifier",
     "VAEImputer",
+    "VAEOutlierDetector",
+    "VAERegressor",
+    "VAETransformer",
     "__version__",
     "amputation",
     "compare_imputers",
@@ -28,7 +34,11 @@ __all__ = [
 ]
 
 _HOME_OF_NAME = {
+    "VAEClassifier": "vaeimpute._supervised",
     "VAEImputer": "vaeimpute._imputer",
+    "VAEOutlierDetector": "vaeimpute._outliers",
+    "VAERegressor": "vaeimpute._supervised",
+    "VAETransformer": "vaeimpute._transformer",
     "compare_imputers": "vaeimpute.comparison",
 }
 
