@@ -12,6 +12,7 @@ from benchmarks.methods import METHODS, method_named
 from benchmarks.protocol import Limits
 from benchmarks.run import RESULTS, run
 from benchmarks.suites import SUITES
+from benchmarks.uses import STUDIES
 
 DOCS = Path(__file__).parents[1] / "docs"
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -81,6 +82,15 @@ def whole_tables_command(data, tables, out):
     whole_tables.run(chosen, out or RESULTS / f"{whole_tables.NAME}.jsonl")
 
 
+@main.command("study")
+@click.argument("name", type=click.Choice(list(STUDIES)))
+@click.option("--tables", help="Only these, with commas between.")
+@click.option("--out", type=FILE, help="Default: results/<name>.jsonl.")
+def study_command(name, tables, out):
+    """Run what is left of a study of another use of the model."""
+    STUDIES[name].run(out or RESULTS / f"{name}.jsonl", _listed(tables) or ())
+
+
 @main.command("build")
 @click.argument("names", nargs=-1, type=click.Choice(environment_names()))
 def build_command(names):
@@ -91,16 +101,22 @@ def build_command(names):
 
 
 @main.command("report")
-@click.option("--suite", type=click.Choice([*SUITES, whole_tables.NAME]), required=True)
+@click.option(
+    "--suite",
+    type=click.Choice([*SUITES, whole_tables.NAME, *STUDIES]),
+    required=True,
+)
 @click.option("--results", type=FILE, help="Default: results/<suite>.jsonl.")
 def report_command(suite, results):
-    """Write the results of a suite into its page in docs/, or show them.
+    """Write the results of a suite or study into its page in docs/, or show them.
 
     `quick` and `full`, which have no page, are shown.
     """
     results = results or RESULTS / f"{suite}.jsonl"
     if suite == whole_tables.NAME:
         report.write_whole_tables(results, DOCS / "tables.md")
+    elif suite in STUDIES:
+        report.write_study(STUDIES[suite], results, DOCS / "uses.md")
     elif suite in report.PUBLISHED:
         report.write(suite, results, DOCS / "benchmarks.md")
     else:

@@ -13,6 +13,7 @@ from benchmarks import bars, comparison, markdown, plots, whole_tables
 from benchmarks.methods import JUDGED
 from benchmarks.protocol import read_lines, read_rows
 from benchmarks.suites import SUITES
+from benchmarks.uses.study import Study
 
 CASES_PAGE = "benchmark_cases.md"
 #: Suites that have a place in the pages.
@@ -55,6 +56,10 @@ def write_whole_tables(results_path: Path, page_path: Path) -> None:
     notes = [*markdown.failed_lines(rows), *markdown.environments(rows.values())]
     text = "\n".join([whole_tables.render(rows), "", *notes])
     _write_into(page_path, whole_tables.NAME, text)
+
+
+def write_study(study: Study, results_path: Path, page_path: Path) -> None:
+    _write_into(page_path, study.name, study.report(results_path))
 
 
 def _write_into(path: Path, name: str, content: str) -> None:
