@@ -50,14 +50,15 @@ def test_check_that_check_estimator_leaves_out(check):
 
 
 @pytest.mark.slow
-def test_defaults_pass_every_check_with_none_skipped():
-    # In a process of its own: SciPy reads the variable when it is imported, and
+def test_default_sizes_pass_every_check_with_none_skipped():
+    # Few epochs: the imputer is checked with all of its defaults. In a process of its
+    # own: SciPy reads the variable when it is imported, and
     # without it the array API check is skipped.
     code = (
         "import json\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"
-        "from vaeimpute import VAEOutlierDetector\n"
-        "detector = VAEOutlierDetector()\n"
+        "from vaeimpute import VAEImputer, VAEOutlierDetector\n"
+        "detector = VAEOutlierDetector(VAEImputer(max_iter=10))\n"
         "results = check_estimator(detector, on_skip=None, on_fail=None)\n"
         "print(json.dumps([[r['check_name'], r['status']] for r in results]))\n"
     )
