@@ -13,7 +13,7 @@ from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._engine import Engine
 from vaeimpute._factor_analysis import fit_factor_analysis
 from vaeimpute._training import Settings, train
-from vaeimpute._validation import Validation, hold_out
+from vaeimpute._validation import Validation, hold_out, hold_out_rows
 
 SETTINGS = Settings(
     n_components=2, hidden_layer_sizes=(8,), max_iter=5, batch_size=32, tol=0.0
@@ -179,6 +179,36 @@ def test_pool_needs_no_held_out_cell_of_a_column():
 
     np.testing.assert_array_equal(share, 1.0)
     assert loss == 0.0
+
+
+def test_held_out_rows_are_rebuilt_from_themselves():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 3))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    rows, encoding = encode(values)
+
+    validation = hold_out_rows(rows, encoding, 0.1, rng)
+
+    held_out = ~validation.training.observed.any(axis=1) & rows.observed.any(axis=1)
+    assert held_out.sum() == len(validation.truth.values) == 30
+    np.testing.assert_array_equal(validation.shown.values, rows.values[held_out])
+    np.testing.assert_array_equal(validation.shown.observed, rows.observed[held_out])
+    kept = ~held_out
+    np.testing.assert_array_equal(
+        validation.training.observed[kept], rows.observed[kept]
+    )
+    rebuilt = of_everything(validation, validation.truth.values)
+    assert len(rebuilt) == rows.observed[held_out].sum()
+    assert validation.losses(rebuilt).sum() == 0
+
+
+def test_rows_that_a_column_needs_are_not_held_out():
+    values = np.random.default_rng(0).normal(size=(40, 2))
+    values[4:, 1] = np.nan
+    rows, encoding = encode(values)
+    for seed in range(10):
+        validation = hold_out_rows(rows, encoding, 0.5, np.random.default_rng(seed))
+        assert validation.training.observed[:, 1].sum() >= 3
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5])

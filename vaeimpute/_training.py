@@ -20,7 +20,7 @@ from vaeimpute._engine import MAX_STEPS, Engine, Steps, TrainingState
 from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import VAE, Architecture, initial_weights
-from vaeimpute._validation import hold_out
+from vaeimpute._validation import hold_out, hold_out_rows
 
 #: Largest share of a row's observed cells that a training step hides.
 _MAX_HIDDEN_RATE = 0.5
@@ -183,7 +183,8 @@ def train(
     generator = np.random.default_rng(seed)
     validation = None
     if settings.early_stopping:
-        validation = hold_out(rows, encoding, settings.validation_fraction, generator)
+        held_out = hold_out_rows if settings.is_bottleneck else hold_out
+        validation = held_out(rows, encoding, settings.validation_fraction, generator)
     core = _choose_core(rows, encoding, settings, validation)
     nothing_to_judge_by = settings.early_stopping and validation is None
     if nothing_to_judge_by or not settings.hidden_layer_sizes:

@@ -34,7 +34,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
 
     A variational autoencoder whose latents are all that a row is decoded from. It
     starts as principal component analysis, fitted to the observed cells, and adds
-    neural networks to encoder and decoder as far as they predict held-out cells
+    neural networks to encoder and decoder as far as they rebuild held-out rows
     better. A drop-in for :class:`~sklearn.decomposition.PCA`.
 
     Parameters
@@ -57,17 +57,16 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         Largest step size of Adam. "auto" is 0.0015 with tables of less than 3,000
         rows, else 0.001.
     early_stopping : bool, default=True
-        Hold out cells to choose the number of epochs, and to leave the networks out
-        where they do not pay. If False, all epochs are trained.
-    validation_fraction : float, default=0.05
-        Share of the observed cells held out, of at most 4,096 rows. They are
-        trained on after the number of epochs has been chosen.
+        Hold out rows to choose the number of epochs, and to leave the networks out
+        where they do not rebuild these better. If False, all epochs are trained.
+    validation_fraction : float, default=0.1
+        Share of the rows held out, at most 4,096 of them. They are trained on after
+        the number of epochs has been chosen.
     n_iter_no_change : int, default=10
         Checks, each about 100 steps apart, without improvement before training
         stops.
     tol : float, default=1e-4
-        Least improvement of the explained share of the held-out cells that
-        counts.
+        Least improvement of the explained share of the held-out rows that counts.
     beta : float, default=1.0
         Weight of the Kullback-Leibler term (Higgins et al. 2017, eq. 4). Above 1 the
         latents tell less and lie closer to the prior.
@@ -104,8 +103,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
     loss_curve_ : list of float
         Mean loss of each epoch, in nats per column.
     validation_scores_ : list of float
-        Share of the held-out cells' variance and entropy that is explained, at
-        the start and at each check; empty without early stopping.
+        Share of the held-out rows' variance and entropy that their components
+        explain, at the start and at each check; empty without early stopping.
     likelihoods_ : dict of column to str
         How each column is modelled.
     n_features_in_ : int
@@ -162,7 +161,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         batch_size="auto",
         learning_rate_init="auto",
         early_stopping=True,
-        validation_fraction=0.05,
+        validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
         beta=1.0,

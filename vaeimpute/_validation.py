@@ -37,13 +37,16 @@ class Validation:
 
     training: Rows  # the whole table without the held-out cells
     truth: Rows  # rows with held-out cells
-    shown: Rows  # the same rows without them
+    shown: Rows  # the same rows without them; as they are, if whole rows are held out
     encoding: Encoding
 
     @cached_property
     def _cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, column and true value of each held-out cell."""
-        row, column = np.nonzero(self.truth.observed & ~self.shown.observed)
+        held_out = self.truth.observed
+        if self.shown is not self.truth:
+            held_out = held_out & ~self.shown.observed
+        row, column = np.nonzero(held_out)
         return row, column, self.truth.values[row, column].astype(float)
 
     @cached_property
@@ -136,3 +139,19 @@ def hold_out(rows, encoding, fraction, generator) -> Validation | None:
         Rows(r.values[chosen], r.observed[chosen]) for r in (rows, training)
     )
     return Validation(training, truth, shown, encoding)
+
+
+def hold_out_rows(rows, encoding, fraction, generator) -> Validation | None:
+    """Hold out a share of the rows, which are to be rebuilt from themselves."""
+    n_rows = len(rows.values)
+    count = min(round(fraction * n_rows), _VALIDATION_ROWS)
+    chosen = np.sort(generator.permutation(n_rows)[:count])
+    observed = rows.observed.copy()
+    observed[chosen] = False
+    # What remains of each column must still show its spread.
+    scarce = observed.sum(axis=0) < 3
+    observed[:, scarce] = rows.observed[:, scarce]
+    truth = Rows(rows.values[chosen], rows.observed[chosen] & ~scarce)
+    if not np.any(truth.observed):
+        return None
+    return Validation(Rows(rows.values, observed), truth, truth, encoding)
