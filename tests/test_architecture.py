@@ -230,3 +230,13 @@ def test_public_names_exist():
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'VAEImputr'"):
         _ = vaeimpute.VAEImputr
+
+
+@pytest.mark.parametrize("module", INNER_MODULES)
+def test_no_module_reads_the_environment(module):
+    read = {
+        node.attr
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+    }
+    assert not read

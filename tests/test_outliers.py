@@ -52,8 +52,8 @@ def test_check_that_check_estimator_leaves_out(check):
 @pytest.mark.slow
 def test_default_sizes_pass_every_check_with_none_skipped():
     # Few epochs: the imputer is checked with all of its defaults. In a process of its
-    # own: SciPy reads the variable when it is imported, and
-    # without it the array API check is skipped.
+    # own: SciPy reads the variable when it is imported, and without it the array API
+    # check is skipped.
     code = (
         "import json\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"

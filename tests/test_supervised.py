@@ -60,8 +60,8 @@ def test_check_that_check_estimator_leaves_out(estimator, check):
 @pytest.mark.parametrize("estimator", ["VAEClassifier", "VAERegressor"])
 def test_default_sizes_pass_every_check_with_none_skipped(estimator):
     # Few epochs: the imputer is checked with all of its defaults. In a process of its
-    # own: SciPy reads the variable when it is imported, and
-    # without it the array API check is skipped.
+    # own: SciPy reads the variable when it is imported, and without it the array API
+    # check is skipped.
     code = (
         "import json\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vaeimpute._imputer import VAEImputer
     from vaeimpute._outliers import VAEOutlierDetector
     from vaeimpute._supervised import VAEClassifier, VAERegressor
+    from vaeimpute._transformer import VAETransformer
     from vaeimpute.comparison import compare_imputers
 
 __version__ = "0.1.0"

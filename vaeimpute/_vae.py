@@ -48,7 +48,6 @@ _HEADS = ("encoder.mean", "encoder.log_scale", "encoder.fill")
 #: near-exact columns (deviations of .02) make a usual learning rate diverge.
 _LARGEST_REACH = 5.0
 
-
 #: Information of a complete row on a latent, in units of the prior's, below which the
 #: latent is not expanded any further.
 _LEAST_INFORMATION = 0.01
@@ -367,10 +366,6 @@ class VAE:
         filled = self.decode(decoder, layout, of_shown.fill)
         hidden = self._hidden_cell_loss(layout, cells, filled)
         n_columns = ops.cast(self.architecture.n_columns, "float32")
-        import os
-
-        if self.architecture.is_bottleneck:
-            hidden = float(os.environ.get("VE_RECON", "1")) * hidden
         return ops.mean(matching - bound + hidden) / n_columns
 
     def _hidden_cell_loss(self, layout, cells, filled):
@@ -495,7 +490,7 @@ class VAE:
         return self.ops.stack(outputs) if len(outputs) > 1 else outputs[0]
 
     def _heads(self, weights, hidden):
-        """Return the three outputs of an encoder side by side."""
+        """Return the outputs of an encoder side by side."""
         ops = self.ops
         kernel, bias = (
             ops.concatenate(
