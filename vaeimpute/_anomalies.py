@@ -59,7 +59,7 @@ class AnomalyMixin:
         return np.where(count, squares.sum(axis=1) / np.maximum(count, 1), np.nan)
 
     def latent_deviation(self, X):
-        """Return how far each row's latents are from the middle of the prior.
+        """Return how far each row's latents are from the middle of N(0, I).
 
         Parameters
         ----------
@@ -68,9 +68,9 @@ class AnomalyMixin:
         Returns
         -------
         deviation : ndarray of shape (n_samples,)
-            Length of the posterior's mean, in standard deviations of the prior, which
-            is normal: rows drawn from it are about the root of the number of latents
-            away. 0 for a row with nothing observed.
+            Length of the posterior's mean, in standard deviations of the normal that
+            training draws latents to, of which draws are about the root of the number
+            of latents away. 0 for a row with nothing observed.
         """
         check_is_fitted(self)
         rows = self._encoding.encode(self._read(X))

@@ -120,8 +120,8 @@ class FittedVAE:
         n_draws = max(1, min(_PRIOR_DRAWS, _PRIOR_ROWS // n_rows))
         generator = np.random.default_rng(_PRIOR_SEED)
 
-        def draw(values, observed):
-            posterior = self._posterior(values, observed)
+        def draw(weights, values, observed):
+            posterior = self._posterior(weights, values, observed)
             noises = generator.standard_normal((n_draws, *posterior.mean.shape))
             draws = [draw_latent(_numpy_ops, posterior, noise) for noise in noises]
             return (np.column_stack([_side_by_side(latents) for latents in draws]),)
@@ -199,12 +199,11 @@ class FittedVAE:
         """
         if intervals is None:
             intervals = _no_intervals(len(rows.values))
-        weights = self._weights()
-        noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)
-        weights["decoder.log_noise"] = noise
         draws = _density_noise(self.architecture.n_latent)
 
-        def bound(values, observed, low, high):
+        def bound(weights, values, observed, low, high):
+            noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)
+            weights = weights | {"decoder.log_noise": noise}
             some = Intervals(intervals.columns, low, high)
             rows = Rows(values, observed)
             _, log_weights = self._weighted_latents(weights, rows, some, draws)
@@ -235,9 +234,9 @@ class FittedVAE:
         probability in proportion to its importance weight. Without networks all
         weights are equal: the draw is exact.
         """
-        weights, d = self._weights(), self.architecture.n_latent
+        d = self.architecture.n_latent
 
-        def chosen(values, observed):
+        def chosen(weights, values, observed):
             rows, n_rows = Rows(values, observed), len(values)
             noise = generator.standard_normal((_CANDIDATES, n_rows, d))
             latents, log_weights = self._weighted_latents(
@@ -253,28 +252,27 @@ class FittedVAE:
         latent, network = self._by_blocks(chosen, *rows)
         return self._observe(latent, network, generator)
 
-    def _fill_block(self, values, observed):
+    def _fill_block(self, weights, values, observed):
         """Decode each row at the point that fills it best."""
-        model, weights = self._model(), self._weights()
-        posterior = self._posterior(values, observed)
+        model, posterior = self._model(), self._posterior(weights, values, observed)
         decoded = model.decode(weights, self.layout, posterior.fill)
         return self._pooled(decoded, model.number_variance(weights, posterior))
 
-    def _latent_block(self, values, observed):
-        return (_side_by_side(self._posterior(values, observed).mean),)
+    def _latent_block(self, weights, values, observed):
+        return (_side_by_side(self._posterior(weights, values, observed).mean),)
 
-    def _covariance_block(self, values, observed):
-        posterior = self._posterior(values, observed)
+    def _covariance_block(self, weights, values, observed):
+        posterior = self._posterior(weights, values, observed)
         scale = np.exp(posterior.log_scale)
         return (scale[:, :, None] * posterior.covariance * scale[:, None, :],)
 
-    def _posterior(self, values, observed) -> Posterior:
+    def _posterior(self, weights, values, observed) -> Posterior:
         model = self._model()
         cells = model.cells(self.layout, values, observed)
-        return model.encode(self._weights(), self.layout, cells)
+        return model.encode(weights, self.layout, cells)
 
-    def _decode_block(self, latents):
-        model, weights, sizes = self._model(), self._weights(), self.architecture
+    def _decode_block(self, weights, latents):
+        model, sizes = self._model(), self.architecture
         if sizes.is_bottleneck:
             latents = latents @ model.expansion(weights)
         if sizes.is_mixture:
@@ -351,15 +349,15 @@ class FittedVAE:
         return density if latent.ndim == 3 else density[0]
 
     def _by_blocks(self, function: Callable, *arrays: np.ndarray) -> list[np.ndarray]:
-        """Apply a function to blocks of rows and join the arrays that it returns.
+        """Apply a function of weights and rows to blocks; join what arrays it returns.
 
         The last block, and that of an empty table, is padded to the fixed size.
         """
-        n_rows, parts = len(arrays[0]), []
+        weights, n_rows, parts = self._weights(), len(arrays[0]), []
         with one_blas_thread:
             for start in range(0, max(n_rows, 1), _BLOCK_ROWS):
                 block = slice(start, min(start + _BLOCK_ROWS, n_rows))
-                answers = function(*(_padded(array, block) for array in arrays))
+                answers = function(weights, *(_padded(x, block) for x in arrays))
                 parts.append([array[: block.stop - start] for array in answers])
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
