@@ -26,6 +26,7 @@ FLOORS = [
     ["_training", "_conditional", "_generation", "_anomalies"],
     ["_base"],
     ["_imputer", "_transformer"],
+    ["_imputer_based"],
     ["_supervised", "_outliers"],
     ["model_selection", "inference", "diagnostics", "streaming", "archive"],
     ["report", "comparison"],

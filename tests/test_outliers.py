@@ -1,10 +1,6 @@
 """`VAEOutlierDetector`: rows of little density, whichever of their cells are known."""
 
-import json
-import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -13,8 +9,6 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
-from sklearn.utils import estimator_checks, get_tags
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from vaeimpute import VAEImputer, VAEOutlierDetector
 
@@ -22,67 +16,6 @@ TINY = VAEOutlierDetector(
     VAEImputer(n_components=2, hidden_layer_sizes=(8,), max_iter=2, batch_size=32)
 )
 LINEAR = VAEImputer(n_components=2, hidden_layer_sizes=(), random_state=0)
-
-
-# What parametrize_with_checks does, which in scikit-learn 1.6 hands over a generator
-# that pytest 9 warns of.
-@pytest.mark.parametrize(
-    "check",
-    [check for _, check in estimator_checks_generator(TINY)],
-    ids=lambda check: check.func.__name__,
-)
-def test_check_of_scikit_learn(check):
-    check(clone(TINY))
-
-
-# This check gives arrays to estimators fitted on frames.
-@pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
-@pytest.mark.parametrize(
-    "check",
-    [
-        "check_dataframe_column_names_consistency",
-        "check_inplace_ensure_writeable",
-        "check_param_validation",
-    ],
-)
-def test_check_that_check_estimator_leaves_out(check):
-    getattr(estimator_checks, check)("VAEOutlierDetector", clone(TINY))
-
-
-@pytest.mark.slow
-def test_default_sizes_pass_every_check_with_none_skipped():
-    # Few epochs: the imputer is checked with all of its defaults. In a process of its
-    # own: SciPy reads the variable when it is imported, and without it the array API
-    # check is skipped.
-    code = (
-        "import json\n"
-        "from sklearn.utils.estimator_checks import check_estimator\n"
-        "from vaeimpute import VAEImputer, VAEOutlierDetector\n"
-        "detector = VAEOutlierDetector(VAEImputer(max_iter=10))\n"
-        "results = check_estimator(detector, on_skip=None, on_fail=None)\n"
-        "print(json.dumps([[r['check_name'], r['status']] for r in results]))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"SCIPY_ARRAY_API": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=900,
-    )
-    results = json.loads(done.stdout.splitlines()[-1])
-    assert len(results) >= 40
-    assert [name for name, status in results if status != "passed"] == []
-
-
-def test_tags_excuse_nothing():
-    tags = get_tags(TINY)
-    assert tags.estimator_type == "outlier_detector"
-    assert not tags.non_deterministic
-    assert not tags.no_validation
-    assert not tags._skip_test
-    assert tags.requires_fit
-    assert tags.input_tags.allow_nan
 
 
 @pytest.fixture(scope="module")

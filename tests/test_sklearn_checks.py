@@ -8,29 +8,40 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone, is_outlier_detector
 from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from vaeimpute import VAEImputer, VAETransformer
+from vaeimpute import (
+    VAEClassifier,
+    VAEImputer,
+    VAEOutlierDetector,
+    VAERegressor,
+    VAETransformer,
+)
 
 SIZES = {"hidden_layer_sizes": (8,), "max_iter": 2, "batch_size": 32}
 
 TINY = VAEImputer(n_components=2, **SIZES, random_state=0)
 
 # All epochs are trained, or networks that do not pay would be left out.
-ESTIMATORS = [
+TRANSFORMERS = [
     TINY,
     VAETransformer(n_components=2, **SIZES, early_stopping=False, random_state=0),
+]
+ESTIMATORS = [
+    *TRANSFORMERS,
+    *(of(TINY) for of in (VAEClassifier, VAERegressor, VAEOutlierDetector)),
 ]
 
 
 def name_of(argument):
-    if isinstance(argument, VAEImputer | VAETransformer):
+    if isinstance(argument, BaseEstimator):
         return type(argument).__name__
     return argument if isinstance(argument, str) else argument.func.__name__
 
@@ -46,39 +57,57 @@ def test_check_of_scikit_learn(estimator, check):
     check(clone(estimator))
 
 
+LEFT_OUT = [
+    "check_dataframe_column_names_consistency",
+    "check_inplace_ensure_writeable",
+    "check_param_validation",
+]
+LEFT_OUT_OF_TRANSFORMERS = [
+    "check_get_feature_names_out_error",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+]
+
+
 # These checks give arrays to estimators fitted on frames, and the other way around.
 @pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
 @pytest.mark.parametrize(
-    "name",
+    ("estimator", "name"),
     [
-        "check_dataframe_column_names_consistency",
-        "check_get_feature_names_out_error",
-        "check_global_output_transform_pandas",
-        "check_global_set_output_transform_polars",
-        "check_inplace_ensure_writeable",
-        "check_param_validation",
-        "check_set_output_transform",
-        "check_set_output_transform_pandas",
-        "check_set_output_transform_polars",
-        "check_transformer_get_feature_names_out",
-        "check_transformer_get_feature_names_out_pandas",
+        *product(ESTIMATORS, LEFT_OUT),
+        *product(TRANSFORMERS, LEFT_OUT_OF_TRANSFORMERS),
     ],
+    ids=name_of,
 )
 def test_check_that_check_estimator_leaves_out(estimator, name):
     getattr(estimator_checks, name)(name_of(estimator), clone(estimator))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("estimator", ["VAEImputer", "VAETransformer"])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        "VAEImputer()",
+        "VAETransformer()",
+        # Few epochs: the imputer is checked with all of its defaults.
+        "VAEClassifier(VAEImputer(max_iter=10))",
+        "VAERegressor(VAEImputer(max_iter=10))",
+        "VAEOutlierDetector(VAEImputer(max_iter=10))",
+    ],
+)
 def test_defaults_pass_every_check_with_none_skipped(estimator):
     # In a process of its own: SciPy reads the variable when it is imported, and
     # without it the array API check is skipped.
     code = (
         "import json\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"
-        f"from vaeimpute import {estimator}\n"
-        f"results = check_estimator({estimator}(), on_skip=None, on_fail=None)\n"
+        "from vaeimpute import *\n"
+        f"results = check_estimator({estimator}, on_skip=None, on_fail=None)\n"
         "print(json.dumps([[r['check_name'], r['status']] for r in results]))\n"
     )
     done = subprocess.run(
@@ -87,7 +116,7 @@ def test_defaults_pass_every_check_with_none_skipped(estimator):
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
+        timeout=1_200,
     )
     results = json.loads(done.stdout.splitlines()[-1])
     assert len(results) >= 40
@@ -102,6 +131,14 @@ def test_tags_excuse_nothing(estimator):
     assert not tags._skip_test
     assert tags.requires_fit
     assert tags.input_tags.allow_nan
+    predicts = isinstance(estimator, VAEClassifier | VAERegressor)
+    assert tags.target_tags.required == predicts
+    for of_kind in filter(None, (tags.classifier_tags, tags.regressor_tags)):
+        assert not of_kind.poor_score
+
+
+def test_outlier_detector_says_that_it_is_one():
+    assert is_outlier_detector(VAEOutlierDetector())
 
 
 @pytest.fixture

@@ -1,10 +1,5 @@
 """Labels are a column whose cells may be missing: `VAEClassifier`, `VAERegressor`."""
 
-import json
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -13,87 +8,11 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import estimator_checks, get_tags
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from vaeimpute import VAEClassifier, VAEImputer, VAERegressor
 
 TINY = VAEImputer(n_components=2, hidden_layer_sizes=(8,), max_iter=2, batch_size=32)
 LINEAR = VAEImputer(hidden_layer_sizes=(), random_state=0)
-
-ESTIMATORS = [VAEClassifier(TINY), VAERegressor(TINY)]
-
-
-def name_of(argument):
-    if isinstance(argument, VAEClassifier | VAERegressor):
-        return type(argument).__name__
-    return argument.func.__name__
-
-
-# What parametrize_with_checks does, which in scikit-learn 1.6 hands over a generator
-# that pytest 9 warns of.
-@pytest.mark.parametrize(
-    ("estimator", "check"),
-    [(e, check) for e in ESTIMATORS for _, check in estimator_checks_generator(e)],
-    ids=name_of,
-)
-def test_check_of_scikit_learn(estimator, check):
-    check(clone(estimator))
-
-
-# This check gives arrays to estimators fitted on frames.
-@pytest.mark.filterwarnings("ignore:X .* feature names:UserWarning")
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
-@pytest.mark.parametrize(
-    "check",
-    [
-        "check_dataframe_column_names_consistency",
-        "check_inplace_ensure_writeable",
-        "check_param_validation",
-    ],
-)
-def test_check_that_check_estimator_leaves_out(estimator, check):
-    getattr(estimator_checks, check)(type(estimator).__name__, clone(estimator))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("estimator", ["VAEClassifier", "VAERegressor"])
-def test_default_sizes_pass_every_check_with_none_skipped(estimator):
-    # Few epochs: the imputer is checked with all of its defaults. In a process of its
-    # own: SciPy reads the variable when it is imported, and without it the array API
-    # check is skipped.
-    code = (
-        "import json\n"
-        "from sklearn.utils.estimator_checks import check_estimator\n"
-        f"from vaeimpute import VAEImputer, {estimator}\n"
-        f"short = {estimator}(VAEImputer(max_iter=10))\n"
-        "results = check_estimator(short, on_skip=None, on_fail=None)\n"
-        "print(json.dumps([[r['check_name'], r['status']] for r in results]))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"SCIPY_ARRAY_API": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=1_200,
-    )
-    results = json.loads(done.stdout.splitlines()[-1])
-    assert len(results) >= 40
-    assert [name for name, status in results if status != "passed"] == []
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
-def test_tags_excuse_nothing(estimator):
-    tags = get_tags(estimator)
-    assert not tags.non_deterministic
-    assert not tags.no_validation
-    assert not tags._skip_test
-    assert tags.requires_fit
-    assert tags.target_tags.required
-    assert tags.input_tags.allow_nan
-    for of_kind in filter(None, (tags.classifier_tags, tags.regressor_tags)):
-        assert not of_kind.poor_score
 
 
 @pytest.fixture

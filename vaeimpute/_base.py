@@ -29,7 +29,47 @@ _AUTO = StrOptions({"auto"})
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 
 
-class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, BaseEstimator):
+class TableEstimator(BaseEstimator):
+    """An estimator of tables: checks them, and is fitted wholly or not at all."""
+
+    def __sklearn_tags__(self):
+        """Return scikit-learn's tags: NaN is welcome."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    @contextmanager
+    def _all_or_nothing(self):
+        """Leave the estimator as it was after any exception, Ctrl-C included."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _check_table(self, X, reset=False):
+        """Return a frame, or a 2-D array of numbers, booleans or objects."""
+        if container_of(X) != "numpy":
+            return self._check_frame(X, reset)
+        if np.asarray(X).dtype.kind in "US":
+            X = np.asarray(X, dtype=object)  # numbers beside text stay numbers
+        # The schema refuses infinity and other dtypes, and names the column.
+        return validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
+
+    def _check_frame(self, X, reset):
+        n_rows, n_columns = X.shape
+        if not n_columns or not n_rows:
+            what, count = ("feature", n_columns) if not n_columns else ("sample", 0)
+            raise ValueError(
+                f"Found array with {count} {what}(s) (shape={X.shape}) while a "
+                f"minimum of 1 is required by {type(self).__name__}."
+            )
+        return validate_data(self, X, skip_check_array=True, reset=reset)
+
+
+class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimator):
     """A variational autoencoder of a table with missing cells.
 
     Holds no network: a fitted estimator is a schema, an encoding and weights as
@@ -62,12 +102,6 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, BaseEstimator
         "random_state": ["random_state"],
     }
 
-    def __sklearn_tags__(self):
-        """Return scikit-learn's tags: NaN is welcome."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
     def __sklearn_is_fitted__(self):
         """Return whether a model has been fitted."""
         return hasattr(self, "_model")
@@ -95,17 +129,6 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, BaseEstimator
                 "expected some to score."
             )
         return float(self._log_density(values).sum() / n_observed)
-
-    @contextmanager
-    def _all_or_nothing(self):
-        """Leave the estimator as it was after any exception, Ctrl-C included."""
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def _learn_columns(self, X):
         """Learn schema and encoding; return encoded rows and missing cells."""
@@ -171,25 +194,6 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, BaseEstimator
                 f"hidden_layer_sizes: got {sizes!r}, expected positive integers."
             )
         return tuple(int(size) for size in sizes)
-
-    def _check_table(self, X, reset=False):
-        """Return a frame, or a 2-D array of numbers, booleans or objects."""
-        if container_of(X) != "numpy":
-            return self._check_frame(X, reset)
-        if np.asarray(X).dtype.kind in "US":
-            X = np.asarray(X, dtype=object)  # numbers beside text stay numbers
-        # The schema refuses infinity and other dtypes, and names the column.
-        return validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
-
-    def _check_frame(self, X, reset):
-        n_rows, n_columns = X.shape
-        if not n_columns or not n_rows:
-            what, count = ("feature", n_columns) if not n_columns else ("sample", 0)
-            raise ValueError(
-                f"Found array with {count} {what}(s) (shape={X.shape}) while a "
-                f"minimum of 1 is required by {type(self).__name__}."
-            )
-        return validate_data(self, X, skip_check_array=True, reset=reset)
 
     def _read(self, X):
         """Return the values of a table that has the columns of `fit`."""

@@ -6,12 +6,11 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from vaeimpute._base import BaseVAE
-from vaeimpute._imputer import VAEImputer
+from vaeimpute._imputer_based import ImputerBased
 
 #: Rows drawn from the model to learn what density is to be expected, and patterns of
 #: missing cells for which they are scored together.
@@ -19,7 +18,7 @@ _DRAWN_ROWS = 16
 _PATTERNS_AT_ONCE = 256
 
 
-class VAEOutlierDetector(OutlierMixin, BaseEstimator):
+class VAEOutlierDetector(OutlierMixin, ImputerBased):
     """Detect outliers with a variational autoencoder.
 
     A row is judged by the density of its observed cells under the model that
@@ -86,26 +85,14 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "imputer": [VAEImputer, None],
+        **ImputerBased._parameter_constraints,
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
-        "random_state": ["random_state"],
     }
-
-    # X is checked as every other table, in the name of this estimator.
-    _check_table = BaseVAE._check_table
-    _check_frame = BaseVAE._check_frame
-    _all_or_nothing = BaseVAE._all_or_nothing
 
     def __init__(self, imputer=None, *, contamination=0.1, random_state=None):
         self.imputer = imputer
         self.contamination = contamination
         self.random_state = random_state
-
-    def __sklearn_tags__(self):
-        """Return scikit-learn's tags: NaN is welcome."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
@@ -128,12 +115,7 @@ class VAEOutlierDetector(OutlierMixin, BaseEstimator):
         """
         with self._all_or_nothing():
             X = self._check_table(X, reset=True)
-            imputer = VAEImputer() if self.imputer is None else clone(self.imputer)
-            # Nothing is filled that would lack columns and be worth a warning.
-            imputer.set_params(keep_empty_features=True)
-            if self.random_state is not None:
-                imputer.set_params(random_state=self.random_state)
-            self.imputer_ = imputer.fit(X)
+            self.imputer_ = self._new_imputer().fit(X)
             self.offset_ = float(np.quantile(self._scores(X), self.contamination))
         return self
 

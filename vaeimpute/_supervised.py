@@ -12,21 +12,14 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    RegressorMixin,
-    _fit_context,
-    clone,
-)
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from vaeimpute._base import BaseVAE
 from vaeimpute._containers import column_of, container_of
 from vaeimpute._hidden_cells import hide_cells
-from vaeimpute._imputer import VAEImputer
+from vaeimpute._imputer_based import ImputerBased
 from vaeimpute._tables import TableSchema
 
 #: Settings of how cells of a table are filled: none of X is, and a prediction is what
@@ -36,34 +29,21 @@ _OF_FILLED_CELLS = {
     "max_value": None,
     "leave_missing": None,
     "add_indicator": False,
-    "keep_empty_features": True,  # or it would tell of columns that are dropped
 }
 
 
-class _VAESupervised(BaseEstimator):
+class _VAESupervised(ImputerBased):
     """What classifier and regressor share: the table of features and labels."""
 
     _parameter_constraints: ClassVar[dict] = {
-        "imputer": [VAEImputer, None],
+        **ImputerBased._parameter_constraints,
         "unlabeled": [Real, str, None],
-        "random_state": ["random_state"],
     }
-
-    # X is checked as every other table, in the name of this estimator.
-    _check_table = BaseVAE._check_table
-    _check_frame = BaseVAE._check_frame
-    _all_or_nothing = BaseVAE._all_or_nothing
 
     def __init__(self, imputer=None, *, unlabeled=None, random_state=None):
         self.imputer = imputer
         self.unlabeled = unlabeled
         self.random_state = random_state
-
-    def __sklearn_tags__(self):
-        """Return scikit-learn's tags: NaN is welcome."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
@@ -97,7 +77,7 @@ class _VAESupervised(BaseEstimator):
                     f"y: got no label in {len(labelled)} rows, expected some."
                 )
             target = self._learn_target(labels, labelled)
-            imputer = VAEImputer() if self.imputer is None else clone(self.imputer)
+            imputer = self._new_imputer()
             self._schema = TableSchema.infer(
                 X,
                 categorical_features=imputer.categorical_features,
@@ -118,8 +98,6 @@ class _VAESupervised(BaseEstimator):
                 imputer.set_params(**{parameter: at})
         # A label may well be the number that says of a feature that it is missing.
         imputer.set_params(missing_values=np.nan, **_OF_FILLED_CELLS)
-        if self.random_state is not None:
-            imputer.set_params(random_state=self.random_state)
 
     def _joint_table(self, X, target=np.nan):
         """Return a frame of pandas: the columns of X, then the target."""
