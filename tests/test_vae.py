@@ -491,6 +491,31 @@ def test_matching_moves_the_posterior_of_the_shown_cells_alone(case, monkeypatch
     )
 
 
+def test_rows_without_noise_have_the_hidden_cell_term_alone(case, ops, monkeypatch):
+    model, batch = VAE(case.architecture, ops), make_batch(case)
+    half = len(batch.values) // 2
+    some = batch._replace(noise=batch.noise[:half])
+
+    def losses():
+        first = Batch(*(array[:half] for array in batch))
+        return np.array(
+            [
+                model.loss(case.weights, case.layout, one, 0.7)
+                for one in (batch, some, first)
+            ]
+        )
+
+    with_hidden_cells = losses()
+    monkeypatch.setattr(_vae, "_HIDDEN_NUMBER_WEIGHT", 0.0)
+    monkeypatch.setattr(_vae, "_HIDDEN_LEVEL_WEIGHT", 0.0)
+    bounds = losses()
+
+    assert bounds[1] == pytest.approx(bounds[2], rel=1e-5)  # of the first rows
+    assert bounds[1] != pytest.approx(bounds[0], rel=1e-3)
+    hidden = with_hidden_cells - bounds
+    assert hidden[1] == pytest.approx(hidden[0], rel=1e-4)  # of all rows
+
+
 def test_loss_agrees_in_both_namespaces(case):
     from keras import ops
 

@@ -62,7 +62,7 @@ class Steps(NamedTuple):
     rows : int array of shape (n_steps, batch_size)
     rate : array of shape (n_steps, batch_size, 1)
     hide : array of shape (n_steps, batch_size, n_columns)
-    noise : array of shape (n_steps, batch_size, n_latent)
+    noise : array of shape (n_steps, n_bounded, n_latent)
     learning_rate : array of shape (n_steps,)
     """
 

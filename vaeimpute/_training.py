@@ -25,6 +25,10 @@ from vaeimpute._validation import hold_out, hold_out_rows
 #: Largest share of a row's observed cells that a training step hides.
 _MAX_HIDDEN_RATE = 0.5
 
+#: One row in so many has a bound in a training step. Guesses depend on the hidden-cell
+#: term of all rows; the bound costs most of a step (docs/experiments.md, trial 41).
+_ROWS_PER_BOUND = 4
+
 #: Rank search: larger ranks tried after the best so far, and the work of one EM
 #: step (rows x values x rank^2) above which a sample of the rows must do.
 _RANK_PATIENCE = 2
@@ -419,11 +423,14 @@ class _Run:
     def _draw_steps(self, chosen, rate) -> Steps:
         generator, shape = self._generator, chosen.shape
         columns, latents = self._architecture.n_columns, self._architecture.n_latent
+        n_bounded = shape[1]
+        if not self._architecture.is_bottleneck:
+            n_bounded = math.ceil(n_bounded / _ROWS_PER_BOUND)
         return Steps(
             rows=chosen.astype(np.int32),
             rate=_MAX_HIDDEN_RATE * generator.random((*shape, 1), np.float32),
             hide=generator.random((*shape, columns), np.float32),
-            noise=generator.standard_normal((*shape, latents), np.float32),
+            noise=generator.standard_normal((shape[0], n_bounded, latents), np.float32),
             learning_rate=np.float32(self._settings.learning_rate_init * rate),
         )
 

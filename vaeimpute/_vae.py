@@ -340,33 +340,36 @@ class VAE:
         """Return the mean training loss of a batch, in nats per column.
 
         Bound of the observed cells under their own posterior, plus posterior
-        matching, plus the hidden-cell term (docs/theory.md, "The loss").
+        matching, plus the hidden-cell term (docs/theory.md, "The loss"). The first two
+        are of the rows that there is noise for.
         """
         ops, stop = self.ops, self.ops.stop_gradient
-        n_rows = ops.shape(batch.values)[0]
+        n_rows, n_bounded = ops.shape(batch.values)[0], ops.shape(batch.noise)[0]
         observed = ops.cast(batch.observed, "float32")
-        shown = observed * ops.cast(batch.hide >= batch.rate, "float32")
-        values = ops.concatenate([batch.values, batch.values], 0)
-        both = self.cells(layout, values, ops.concatenate([observed, shown], 0))
-        posterior = self.encode(weights, layout, both)
-        of_observed = posterior.rows(slice(0, n_rows))
-        of_shown = posterior.rows(slice(n_rows, None))
-        cells = Cells(*(array[:n_rows] for array in both))
+        is_shown = ops.cast(batch.hide >= batch.rate, "float32")
+        cells = self.cells(layout, batch.values, observed)
+        shown = self.cells(layout, batch.values, observed * is_shown)
+        bounded = Cells(*(array[:n_bounded] for array in cells))
+        both = (ops.concatenate(pair, 0) for pair in zip(shown, bounded, strict=True))
+        posterior = self.encode(weights, layout, Cells(*both))
+        of_observed = posterior.rows(slice(n_rows, None))
 
         latent = draw_latent(ops, of_observed, batch.noise)
         decoded = self.decode(weights, layout, latent)
-        evidence = ops.sum(self.log_likelihood(weights, layout, cells, decoded), -1)
+        evidence = ops.sum(self.log_likelihood(weights, layout, bounded, decoded), -1)
         bound = evidence - beta * kl_to_prior(ops, of_observed)
         matching = kl_between(
-            ops, Posterior(*(stop(array) for array in of_observed)), of_shown
+            ops,
+            Posterior(*(stop(array) for array in of_observed)),
+            posterior.rows(slice(0, n_bounded)),
         )
         decoder = weights
         if not self.architecture.is_bottleneck:
             decoder = {name: stop(weight) for name, weight in weights.items()}
-        filled = self.decode(decoder, layout, of_shown.fill)
+        filled = self.decode(decoder, layout, posterior.fill[..., :n_rows, :])
         hidden = self._hidden_cell_loss(layout, cells, filled)
         n_columns = ops.cast(self.architecture.n_columns, "float32")
-        return ops.mean(matching - bound + hidden) / n_columns
+        return (ops.mean(matching - bound) + ops.mean(hidden)) / n_columns
 
     def _hidden_cell_loss(self, layout, cells, filled):
         """Return the weighted error of every observed cell, per row."""
@@ -512,7 +515,7 @@ class Batch(NamedTuple):
     observed: Any  # (n_rows, n_columns)
     rate: Any  # (n_rows, 1), share of the observed cells to hide
     hide: Any  # (n_rows, n_columns), uniform: a cell is hidden where hide < rate
-    noise: Any  # (n_rows, n_latent), standard normal
+    noise: Any  # (n_bounded, n_latent), standard normal, for the first rows
 
 
 def draw_latent(ops, posterior: Posterior, noise):
