@@ -10,7 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vaeimpute import amputation, comparison, datasets, metrics, model_selection
+    from vaeimpute import (
+        amputation,
+        comparison,
+        datasets,
+        inference,
+        metrics,
+        model_selection,
+    )
     from vaeimpute._imputer import VAEImputer
     from vaeimpute._outliers import VAEOutlierDetector
     from vaeimpute._supervised import VAEClassifier, VAERegressor
@@ -30,6 +37,7 @@ __all__ = [
     "compare_imputers",
     "comparison",
     "datasets",
+    "inference",
     "metrics",
     "model_selection",
 ]

@@ -1,0 +1,156 @@
+"""Rubin's rules: closed forms, statsmodels, and what they promise in repetitions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from vaeimpute.inference import pool
+
+
+@pytest.fixture
+def regressions():
+    """Five tables that differ in the filled cells of one column, and their fits."""
+    sm = pytest.importorskip("statsmodels.api")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 2))
+    y = x @ [1.0, -0.5] + rng.normal(size=80)
+    fits = []
+    for _ in range(5):
+        filled = x.copy()
+        filled[:20, 0] += 0.3 * rng.normal(size=20)
+        fits.append(sm.OLS(y, sm.add_constant(filled)).fit())
+    return fits
+
+
+def test_pool_agrees_with_statsmodels(regressions):
+    from statsmodels.imputation.mice import MICE
+
+    mice = MICE.__new__(MICE)
+    mice.results_list = regressions
+    mice.exog_names, mice.endog_names = regressions[0].model.exog_names, "y"
+    mice.model_class = type(regressions[0].model)
+    theirs = mice.combine()
+
+    ours = pool(
+        [fit.params for fit in regressions],
+        [fit.cov_params() for fit in regressions],
+    )
+
+    np.testing.assert_allclose(ours.estimate, theirs.params, rtol=1e-8)
+    np.testing.assert_allclose(ours.covariance, theirs.cov_params(), rtol=1e-8)
+    np.testing.assert_allclose(ours.standard_error, theirs.bse, rtol=1e-8)
+    # Their share of missing information is Rubin's lambda: that of many tables.
+    share = ours.relative_increase / (1 + ours.relative_increase)
+    np.testing.assert_allclose(share, theirs.frac_miss_info, rtol=1e-8)
+
+
+def test_known_answer():
+    """Worked by hand: q = 2, u = 4, b = 1, so that t = 4 + 4/3."""
+    pooled = pool([1.0, 2.0, 3.0], [4.0, 4.0, 4.0])
+    assert pooled.estimate == 2.0
+    assert pooled.standard_error == pytest.approx(np.sqrt(16 / 3))
+    assert pooled.relative_increase == pytest.approx(1 / 3)
+    assert pooled.dof == pytest.approx(2 / 0.25**2)
+    expected = (1 / 3 + 2 / 35) / (4 / 3)
+    assert pooled.fraction_missing_information == pytest.approx(expected)
+
+
+def test_degrees_of_freedom_of_small_samples():
+    """Barnard & Rubin (1999), with 18 degrees of freedom and lambda = 1/4."""
+    pooled = pool([1.0, 2.0, 3.0], [4.0, 4.0, 4.0], dof_complete=18)
+    of_cells = 19 / 21 * 18 * 0.75
+    assert pooled.dof == pytest.approx(1 / (1 / 32 + 1 / of_cells))
+    assert pooled.dof < 18
+
+
+def test_tables_that_agree_leave_the_complete_answer():
+    pooled = pool([2.0, 2.0], [4.0, 4.0], dof_complete=18)
+    assert pooled.standard_error == 2.0
+    assert pooled.fraction_missing_information == 0.0
+    assert pooled.dof == pytest.approx(19 / 21 * 18)  # no more than without gaps
+    assert np.isinf(pool([2.0, 2.0], [4.0, 4.0]).dof)
+
+
+def test_interval_and_p_value_are_those_of_students_t():
+    pooled = pool([1.0, 2.0, 3.0], [4.0, 4.0, 4.0])
+    low, high = pooled.interval(0.9)
+    t = stats.t(pooled.dof)
+    assert (low + high) / 2 == pytest.approx(2.0)
+    assert t.cdf((high - 2.0) / pooled.standard_error) == pytest.approx(0.95)
+    # The interval holds those values whose p-value is 10 % and more.
+    assert pooled.p_value(low) == pytest.approx(0.1)
+    assert pooled.p_value(2.0) == pytest.approx(1.0)
+
+
+def test_parameters_are_pooled_one_by_one():
+    rng = np.random.default_rng(0)
+    estimates, variances = rng.normal(size=(4, 3)), rng.uniform(1, 2, size=(4, 3))
+    together = pool(estimates, variances, dof_complete=30)
+    for k in range(3):
+        alone = pool(estimates[:, k], variances[:, k], dof_complete=30)
+        assert together.estimate[k] == alone.estimate
+        assert together.standard_error[k] == alone.standard_error
+        assert together.dof[k] == alone.dof
+    assert together.covariance is None
+
+
+def test_summary_has_the_names_of_the_parameters():
+    estimates = [pd.Series({"a": 1.0, "b": 2.0}), pd.Series({"a": 1.5, "b": 2.0})]
+    summary = pool(estimates, np.ones((2, 2)), dof_complete=20).summary(0.9)
+    assert summary.index.tolist() == ["a", "b"]
+    assert summary.loc["b", "fraction_missing_information"] == 0.0
+    assert (summary["lower"] < summary["estimate"]).all()
+    assert pool([1.0, 2.0], [1.0, 1.0]).summary().shape == (1, 7)
+
+
+def test_mean_of_a_normal_sample_is_covered_as_promised():
+    """Proper imputations of a normal mean, 10 of 30 cells missing: nominal coverage."""
+    rng = np.random.default_rng(0)
+    n, n_missing, m, covered = 30, 10, 20, 0
+    for _ in range(1_000):
+        x = rng.normal(size=n - n_missing)
+        k = len(x)
+        # Draws from the posterior under Jeffreys' prior, then of the cells.
+        variance = (k - 1) * x.var(ddof=1) / rng.chisquare(k - 1, size=m)
+        mean = x.mean() + np.sqrt(variance / k) * rng.normal(size=m)
+        drawn = mean[:, None] + np.sqrt(variance)[:, None] * rng.normal(
+            size=(m, n_missing)
+        )
+        tables = np.column_stack([np.tile(x, (m, 1)), drawn])
+        pooled = pool(
+            tables.mean(axis=1), tables.var(axis=1, ddof=1) / n, dof_complete=n - 1
+        )
+        low, high = pooled.interval()
+        covered += low < 0.0 < high
+    assert covered / 1_000 == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("estimates", "variances", "message"),
+    [
+        ([1.0], [1.0], r"estimates: got those of 1 table, expected two"),
+        ([], [], r"estimates: got those of 0 table"),
+        ([1.0, 2.0], [1.0], r"variances: got an array of shape \(1,\), expected"),
+        (np.ones((2, 3)), np.ones((2, 3, 2)), r"shape \(2, 3, 2\), expected \(2, 3\)"),
+        (1.0, 1.0, r"estimates: got an array of shape \(\)"),
+        ([1.0, np.nan], [1.0, 1.0], "estimates: got NaN"),
+        ([1.0, 2.0], [1.0, np.inf], "variances: got NaN or infinity"),
+        ([1.0, 2.0], [1.0, -1.0], "variances: got -1, expected squares"),
+    ],
+)
+def test_bad_input_is_named(estimates, variances, message):
+    with pytest.raises(ValueError, match=message):
+        pool(estimates, variances)
+
+
+@pytest.mark.parametrize("dof", [0, -3, "many"])
+def test_bad_degrees_of_freedom(dof):
+    with pytest.raises(ValueError, match=f"dof_complete: got {dof!r}"):
+        pool([1.0, 2.0], [1.0, 1.0], dof_complete=dof)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95, "high"])
+def test_bad_confidence_level(level):
+    with pytest.raises(ValueError, match=f"confidence_level: got {level!r}"):
+        pool([1.0, 2.0], [1.0, 1.0]).interval(level)
