@@ -15,7 +15,10 @@ PACKAGE = Path(vaeimpute.__file__).parent
 
 # A module imports only from the floors before its own.
 FLOORS = [
-    ["_dtypes", "_files", "_copies", "_scales", "_threads", "_progress"],
+    [
+        *("_dtypes", "_files", "_copies", "_scales"),
+        *("_threads", "_progress", "_row_streams"),
+    ],
     [
         *("_columns", "_containers", "_likelihoods", "_factor_analysis"),
         *("_numpy_ops", "_persistence", "_latent_prior"),

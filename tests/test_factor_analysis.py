@@ -8,7 +8,11 @@ from sklearn.decomposition import PCA
 from sklearn.decomposition import FactorAnalysis as CompleteFactorAnalysis
 
 from vaeimpute import _factor_analysis
-from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
+from vaeimpute._factor_analysis import (
+    FactorAnalysis,
+    fit_factor_analysis,
+    refit_to_drawn_rows,
+)
 
 
 def covariance(model):
@@ -88,7 +92,7 @@ def test_equal_noise_of_a_complete_table_agrees_with_principal_components(rng):
 def test_prior_shrinks_equal_noise_models_and_turns_no_component(rng):
     values, observed = draw(rng.normal(size=(6, 2)), 0.5, 400, rng)
     values /= values.std(axis=0)
-    ours = fit_factor_analysis(values, observed, 2, equal_noise=True)
+    ours = fit_factor_analysis(values, observed, 2, prior_rows=2.0, equal_noise=True)
     theirs = PCA(2).fit(values)
 
     assert np.max(subspace_angles(ours.loadings, theirs.components_.T)) < 1e-3
@@ -132,6 +136,21 @@ def test_cells_missing_because_of_an_observed_one_do_not_bias(rng):
 
     assert fitted.mean[1] == pytest.approx(1.0, abs=0.05)
     assert covariance(fitted)[1, 1] == pytest.approx(1.0, abs=0.06)
+
+
+def test_refitted_models_scatter_as_estimates_do(rng, model):
+    """Means of complete rows: variance of a column over the number of rows."""
+    observed = np.ones((400, 5), bool)
+    refitted = [refit_to_drawn_rows(model, observed, rng) for _ in range(300)]
+    means = np.array([other.mean for other in refitted])
+    expected = np.sqrt(np.diag(covariance(model)) / 400)
+    np.testing.assert_allclose(means.std(axis=0), expected, rtol=0.15)
+    np.testing.assert_allclose(means.mean(axis=0), model.mean, atol=4 * expected.max())
+    for other in refitted:
+        # No factor turns or changes its sign.
+        cosines = np.sum(other.loadings * model.loadings, axis=0)
+        cosines /= np.linalg.norm(other.loadings, axis=0)
+        assert np.all(cosines / np.linalg.norm(model.loadings, axis=0) > 0.7)
 
 
 def test_prediction_is_the_conditional_mean(rng, model):

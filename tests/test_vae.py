@@ -20,6 +20,7 @@ from vaeimpute._vae import (
     kl_between,
     kl_to_prior,
     latent_log_density,
+    whiten_latent,
 )
 
 
@@ -642,6 +643,15 @@ def test_networks_move_the_posterior_by_five_deviations_at_most(case, ops, size)
     # One over the sum of 1 and 1 / (5 deviations), both squared.
     reach = np.sqrt(1.0 / (1.0 + 1.0 / (25.0 * variance)))
     np.testing.assert_allclose(means[1] - means[0], reach, rtol=1e-3, atol=1e-5)
+
+
+def test_whitening_a_draw_gives_back_its_noise(case, ops):
+    _, posterior = encode(case, ops)
+    noise = make_batch(case).noise
+    latent = draw_latent(ops, posterior, noise)
+    np.testing.assert_allclose(
+        whiten_latent(ops, posterior, latent), noise, rtol=1e-3, atol=1e-3
+    )
 
 
 def test_posterior_of_some_rows(mixed):

@@ -158,7 +158,7 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
     def _learn_weights(self, rows, progress):
         """Train the model on encoded rows, with a seed drawn from `random_state`."""
         generator = check_random_state(self.random_state)
-        seed = int(generator.randint(np.iinfo(np.int32).max))
+        self._seed = seed = int(generator.randint(np.iinfo(np.int32).max))
         names = {field.name for field in fields(Settings)} & self.get_params().keys()
         given = {name: getattr(self, name) for name in names}
         given["hidden_layer_sizes"] = self._hidden_layer_sizes()
@@ -179,7 +179,7 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
             trained.architecture, trained.weights, layout, core, trained.network_share
         )
         return {
-            "_model": model.with_priors(rows),
+            "_model": model.with_priors(rows).with_patterns(rows.observed),
             "n_iter_": len(trained.loss_curve),
             "loss_curve_": trained.loss_curve,
             "validation_scores_": trained.validation_scores,

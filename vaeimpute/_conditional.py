@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Intervals, Layout, Rows
+from vaeimpute._factor_analysis import FactorAnalysis, refit_to_drawn_rows
 from vaeimpute._latent_prior import LatentPrior
 from vaeimpute._likelihoods import (
     log_interval_probability,
     pool_levels,
     pool_numbers,
 )
+from vaeimpute._row_streams import RowStreams
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import (
     VAE,
@@ -29,6 +31,7 @@ from vaeimpute._vae import (
     Posterior,
     draw_latent,
     latent_log_density,
+    whiten_latent,
 )
 
 _BLOCK_ROWS = 64
@@ -42,6 +45,9 @@ _PRIOR_ROWS, _PRIOR_DRAWS = 5_000, 5
 #: Not a seed that a table may have been drawn with: its noise would come once more,
 #: and draws would be correlated with what they are drawn around.
 _PRIOR_SEED = 178_413_592_606_953
+
+#: Rows that a replicate of the core is fitted to, and rows x values x rank^2, at most.
+_REPLICATE_ROWS, _REPLICATE_WORK = 1_000, 2**27
 
 #: Draws of z per row and network of which one is kept.
 _CANDIDATES = 32
@@ -93,6 +99,10 @@ class FittedVAE:
         This model's share in the fillings of each column; the core has the rest.
     priors : tuple of LatentPrior
         Where the latents of each network lie; empty, where it is N(0, I).
+    n_rows : int
+        Rows that the model was fitted to.
+    patterns : ndarray of shape (n_patterns, n_columns), bool
+        Which cells were observed in some of these rows.
     """
 
     architecture: Architecture
@@ -101,6 +111,8 @@ class FittedVAE:
     core: FittedVAE | None = None
     network_share: np.ndarray | None = None
     priors: tuple[LatentPrior, ...] = ()
+    n_rows: int = 0
+    patterns: np.ndarray | None = None
 
     @property
     def n_networks(self) -> int:
@@ -131,6 +143,56 @@ class FittedVAE:
         with one_blas_thread:
             priors = tuple(LatentPrior.fit(latents, n_rows) for latents in networks)
         return replace(self, priors=priors)
+
+    def with_patterns(self, observed: np.ndarray) -> FittedVAE:
+        """Return this model with what `replicate` has to know of the fitted rows."""
+        sizes = self.architecture
+        work = max(1, sizes.n_values * sizes.n_latent**2)
+        count = np.clip(_REPLICATE_WORK // work, 8 * sizes.n_latent, _REPLICATE_ROWS)
+        at = np.linspace(0, len(observed) - 1, min(len(observed), int(count)))
+        return replace(self, n_rows=len(observed), patterns=observed[at.astype(int)])
+
+    def replicate(self, generator: np.random.Generator) -> FittedVAE:
+        """Return this model with a core such as other rows might have given it.
+
+        As many rows as were fitted, or fewer, are drawn from the core, and a core is
+        fitted to those of their cells that were observed. How far it is off, by the
+        root of the number of rows, is how uncertain the core is; the networks go along.
+        """
+        source = self.core or self
+        weights, model = source._weights(), source._model()
+        nothing = np.zeros(self.patterns.shape)
+        present = model.cells(self.layout, nothing, self.patterns).present > 0
+        core = FactorAnalysis(
+            weights["core.mean"],
+            weights["core.loadings"],
+            np.exp(weights["core.log_noise"]),
+        )
+        with one_blas_thread:
+            other = refit_to_drawn_rows(core, present, generator)
+        scale = np.sqrt(len(present) / self.n_rows)
+        move = FactorAnalysis(
+            scale * (core.mean - other.mean),
+            scale * (core.loadings - other.loadings),
+            scale * np.log(core.noise / other.noise),
+        )
+        moved = replace(self, weights=self._moved_weights(move))
+        if self.core is None:
+            return moved
+        core = replace(self.core, weights=self.core._moved_weights(move))
+        return replace(moved, core=core)
+
+    def _moved_weights(self, move: FactorAnalysis) -> dict[str, np.ndarray]:
+        weights = self._weights()
+        n_numeric, rank = self.architecture.n_numeric, move.rank
+        loadings = weights["core.loadings"].copy()
+        loadings[:, :rank] += move.loadings
+        return weights | {
+            "core.mean": weights["core.mean"] + move.mean,
+            "core.loadings": loadings,
+            "core.log_noise": weights["core.log_noise"] + move.noise,
+            "decoder.log_noise": weights["decoder.log_noise"] + move.noise[:n_numeric],
+        }
 
     def fill(self, rows: Rows) -> Filling:
         """Return the guesses of this model, pooled with those of the core."""
@@ -224,33 +286,52 @@ class FittedVAE:
         if self.priors:
             of_networks = [prior.sample(n_rows, generator) for prior in self.priors]
             latent = np.array(of_networks)[network, np.arange(n_rows)]
-        return self._observe(latent, network, generator)
+        numbers, log_levels = self._decoded(self._weights(), latent)
+        if sizes.is_mixture:
+            at = network, np.arange(n_rows)
+            numbers, log_levels = numbers[at], log_levels[at]
+        noise = generator.standard_normal(numbers.shape)
+        gumbel = generator.gumbel(size=log_levels.shape)
+        return self._observed(numbers, log_levels, noise, gumbel)
 
-    def draw(self, rows: Rows, generator: np.random.Generator) -> Draws:
+    def draw(self, rows: Rows, streams: RowStreams) -> Draws:
         """Draw all cells of each row given its observed ones.
 
         Sampling-importance-resampling (Rubin 1987; Mattei & Frellsen 2019, sec. 3.2):
         of some draws of z from the row's posterior, of each network, one is kept with a
-        probability in proportion to its importance weight. Without networks all
-        weights are equal: the draw is exact.
+        probability in proportion to its importance weight. Without networks, in a table
+        of numbers, all weights are equal: the draw is exact.
         """
-        d = self.architecture.n_latent
+        decoded, _ = self._candidates(rows, streams)
+        return self._observed(*decoded, *self._cell_noise(streams))
 
-        def chosen(weights, values, observed):
-            rows, n_rows = Rows(values, observed), len(values)
-            noise = generator.standard_normal((_CANDIDATES, n_rows, d))
-            latents, log_weights = self._weighted_latents(
-                weights, rows, _no_intervals(n_rows), noise
-            )
-            n_networks = log_weights.size // (n_rows * _CANDIDATES)
-            log_weights = log_weights.reshape(-1, n_rows)
-            # The largest of log-weights plus Gumbel noise is a categorical draw.
-            best = np.argmax(log_weights + generator.gumbel(size=log_weights.shape), 0)
-            latents = latents.reshape(-1, n_rows, d)[best, np.arange(n_rows)]
-            return latents, best % n_networks
+    def draw_around_guesses(self, rows: Rows, streams: RowStreams) -> Draws:
+        """Draw all cells of each row so that the means of draws are those of `fill`.
 
-        latent, network = self._by_blocks(chosen, *rows)
-        return self._observe(latent, network, generator)
+        `draw` tells how cells scatter, and together; the guesses err less than its
+        means (docs/experiments.md, trial 47). Without networks both are the same.
+        """
+        decoded, centre = self._candidates(rows, streams)
+        if self.architecture.hidden_layer_sizes:
+            filling = self.fill(rows)
+            guesses = filling.numbers, filling.log_levels
+            triples = zip(guesses, decoded, centre, strict=True)
+            decoded = [guess + (one - mean) for guess, one, mean in triples]
+        return self._observed(*decoded, *self._cell_noise(streams))
+
+    def _candidates(self, rows, streams):
+        """Return what one candidate of each row is decoded to, and their centre.
+
+        Both are numbers and log-probabilities of levels.
+        """
+        answers = self._by_blocks(
+            self._draw_block,
+            *rows,
+            streams.normal(_CANDIDATES, self.architecture.n_latent),
+            streams.gumbel(_CANDIDATES // 2),
+            streams.gumbel(_CANDIDATES * self.n_networks),
+        )
+        return answers[:2], answers[2:]
 
     def _fill_block(self, weights, values, observed):
         """Decode each row at the point that fills it best."""
@@ -291,18 +372,48 @@ class FittedVAE:
         numbers, log_levels = model.pool(decoded.numbers, log_levels)
         return numbers, variance, log_levels
 
-    def _observe(self, latent, network, generator) -> Draws:
-        """Draw rows from p(x | z), each from the decoder of its network."""
-        weights, model = self._weights(), self._model()
+    def _draw_block(self, weights, values, observed, noise, component, choice):
+        """Decode one of each row's candidates; also return the candidates' centre."""
+        n_rows = len(values)
+        latents, log_weights = self._weighted_candidates(
+            weights, Rows(values, observed), noise.swapaxes(0, 1), component.T
+        )
+        log_weights = log_weights.reshape(-1, n_rows)
+        decoded = [
+            np.concatenate(self._decoded(weights, latent), axis=-1)
+            for latent in latents
+        ]
+        # (n_candidates, n_rows, n_numeric + n_levels)
+        decoded = np.reshape(decoded, (len(log_weights), n_rows, -1))
+        # The largest of log-weights plus Gumbel noise is a categorical draw.
+        best = np.argmax(log_weights + choice.T, axis=0)
+        numbers, log_levels = self._split(decoded[best, np.arange(n_rows)])
+        # Weights that few candidates share say little of the mean: half of it is that
+        # of the first half, which are draws from the posterior, all alike.
+        share = 0.5 * softmax(log_weights, axis=0)
+        share[: len(share) // 2] += 1.0 / len(share)
+        centre, _ = self._split(np.einsum("cn,cnv->nv", share, decoded))
+        likely = np.exp(self._split(decoded)[1])
+        log_mean = np.log(np.einsum("cn,cnl->nl", share, likely))
+        return numbers, log_levels, centre, log_mean
+
+    def _split(self, decoded):
+        return np.split(decoded, [self.architecture.n_numeric], axis=-1)
+
+    def _decoded(self, weights, latent):
+        """Return means of numbers and log-probabilities of levels given latents."""
+        model = self._model()
         decoded = model.decode(weights, self.layout, latent)
-        if self.architecture.is_mixture:
-            at = np.arange(len(latent))
-            decoded = Decoded(*(array[network, at] for array in decoded))
-        spread = np.exp(0.5 * weights["decoder.log_noise"])
-        numbers = decoded.numbers
-        numbers = numbers + spread * generator.standard_normal(numbers.shape)
-        log_levels = model.log_levels(self.layout, decoded)
-        return Draws(numbers, log_levels + generator.gumbel(size=log_levels.shape))
+        return decoded.numbers, model.log_levels(self.layout, decoded)
+
+    def _cell_noise(self, streams: RowStreams):
+        sizes = self.architecture
+        return streams.normal(sizes.n_numeric), streams.gumbel(sizes.n_levels)
+
+    def _observed(self, numbers, log_levels, noise, gumbel) -> Draws:
+        """Add the decoder's noise to means, and Gumbel noise to log-probabilities."""
+        spread = np.exp(0.5 * self._weights()["decoder.log_noise"])
+        return Draws(numbers + spread * noise, log_levels + gumbel)
 
     def _weighted_latents(self, weights, rows: Rows, intervals, noises):
         """Draw latents of each row, with their importance weights.
@@ -325,6 +436,53 @@ class FittedVAE:
                 self._joint_log_density(model, weights, cells, intervals, latent)
                 - latent_log_density(_numpy_ops, posterior, noise)
             )
+        return np.array(latents), np.array(log_weights)
+
+    def _weighted_candidates(self, weights, rows: Rows, noises, components):
+        """Draw latents of each row from its posterior and from the prior, half each.
+
+        Weighted by ``p(x, z) / (q(z | x) + p(z))`` (multiple importance sampling, Veach
+        & Guibas 1995): where little is observed, q reaches less far than the prior.
+
+        Parameters
+        ----------
+        noises : ndarray of shape (n_draws, n_rows, n_latent)
+        components : ndarray of shape (n_draws / 2, n_rows)
+            Gumbel noise that chooses components of the prior.
+
+        Returns
+        -------
+        latents, log_weights
+            As of `_weighted_latents`.
+        """
+        sizes, nowhere = self.architecture, _no_intervals(len(rows.values))
+        if not sizes.hidden_layer_sizes and not sizes.has_nominal:  # q is exact
+            return self._weighted_latents(weights, rows, nowhere, noises)
+        standard = LatentPrior.standard(sizes.n_latent)
+        priors = self.priors or (standard,) * self.n_networks
+        model, half = self._model(), len(components)
+        cells = model.cells(self.layout, rows.values, rows.observed)
+        posterior = model.encode(weights, self.layout, cells)
+        near = [
+            draw_latent(_numpy_ops, posterior, np.broadcast_to(x, posterior.mean.shape))
+            for x in noises[half:]
+        ]
+        far = [
+            np.reshape(
+                [prior.place(noise, component) for prior in priors],
+                posterior.mean.shape,
+            )
+            for noise, component in zip(noises[:half], components, strict=True)
+        ]
+        latents, log_weights = near + far, []
+        for latent in latents:
+            noise = whiten_latent(_numpy_ops, posterior, latent)
+            proposed = np.logaddexp(
+                latent_log_density(_numpy_ops, posterior, noise),
+                self._prior_log_density(latent),
+            )
+            joint = self._joint_log_density(model, weights, cells, nowhere, latent)
+            log_weights.append(joint - proposed)
         return np.array(latents), np.array(log_weights)
 
     def _joint_log_density(self, model, weights, cells, intervals, latent):
@@ -371,7 +529,7 @@ class FittedVAE:
 def _padded(array: np.ndarray, block: slice) -> np.ndarray:
     """Return a block of rows in double precision, with zeros up to the fixed size."""
     rows = array[block]
-    rows = np.pad(rows, [(0, _BLOCK_ROWS - len(rows)), (0, 0)])
+    rows = np.pad(rows, [(0, _BLOCK_ROWS - len(rows))] + [(0, 0)] * (rows.ndim - 1))
     return rows if rows.dtype == bool else rows.astype(np.float64)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from vaeimpute._row_streams import RowStreams
+
 
 class GenerationMixin:
     """Rows that a fitted model makes.
@@ -67,7 +69,8 @@ class GenerationMixin:
         else:
             known = self._schema.read_part(given, "given")
             known = np.repeat(known, n_samples, axis=0)
-            drawn = self._model.draw(self._encoding.encode(known), generator)
+            streams = RowStreams.spawned(generator, len(known))
+            drawn = self._model.draw(self._encoding.encode(known), streams)
         return self._build(known, self._encoding.decode_draws(known, *drawn))
 
     def interpolate(self, a, b, n_steps=10):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from numbers import Real
 from typing import ClassVar
 
@@ -10,15 +11,21 @@ import numpy as np
 import pandas as pd
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
+from sklearn.utils import check_random_state
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from vaeimpute._base import BaseVAE
+from vaeimpute._generation import check_count
 from vaeimpute._progress import Progress
+from vaeimpute._row_streams import RowStreams, content_seeds
 
 #: Rows whose probabilities of all levels are held in memory together.
 _ROWS_AT_ONCE = 4096
+
+#: Seeds are below this.
+_SEEDS = np.iinfo(np.int32).max
 
 
 def _may_have_levels(imputer):
@@ -114,11 +121,14 @@ class VAEImputer(TransformerMixin, BaseVAE):
     device : str or None, default=None
         Where `fit` computes, such as "cpu" or "gpu:0"; None leaves it to Keras.
         Answers are computed by NumPy.
+    sample_posterior : bool, default=False
+        Let `transform` return a draw, one table as of `impute_multiple`, instead of
+        means and likeliest levels. One fit draws the same table each time.
     verbose : int, default=0
         Show a progress bar if positive.
     random_state : int, RandomState instance or None, default=None
         Seed of starting weights, batches and held-out cells. Pass an integer
-        for the same model at every fit; `transform` draws nothing.
+        for the same model, and the same draw, at every fit.
 
     Attributes
     ----------
@@ -183,6 +193,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
         "leave_missing": [callable, "array-like", None],
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
+        "sample_posterior": ["boolean"],
     }
 
     def __init__(
@@ -211,6 +222,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
         add_indicator=False,
         keep_empty_features=False,
         device=None,
+        sample_posterior=False,
         verbose=0,
         random_state=None,
     ):
@@ -237,6 +249,7 @@ class VAEImputer(TransformerMixin, BaseVAE):
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
         self.device = device
+        self.sample_posterior = sample_posterior
         self.verbose = verbose
         self.random_state = random_state
 
@@ -303,15 +316,66 @@ class VAEImputer(TransformerMixin, BaseVAE):
             Arrays of integers come back as float64.
         """
         check_is_fitted(self)
+        answer = self._guesses
+        if self.sample_posterior:
+            answer = partial(self._draws, seed=self._seed)
+        return self._filled(self._check_table(X), answer)
+
+    def impute_multiple(self, X, n_imputations=5, random_state=None):
+        """Fill the missing cells of a table several times, each time by a draw.
+
+        Each table is one that there might be: its cells are drawn together from what
+        the observed ones of their row leave open, and the model itself is drawn anew
+        for each table, from models that as many other rows might have led to. What is
+        computed from every table is pooled by `vaeimpute.inference.pool`.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            With the columns of `fit`, in their order.
+        n_imputations : int, default=5
+        random_state : int, RandomState instance or None, default=None
+            An integer makes the draws repeatable.
+
+        Returns
+        -------
+        tables : list of n_imputations tables like that of `transform`
+            Integers, counts and numbers that mostly repeat are drawn as such, within
+            bounds.
+
+        Raises
+        ------
+        ValueError
+            If `n_imputations` is no positive integer.
+
+        Notes
+        -----
+        A row's draws follow from the seed and its own cells: not from where it stands,
+        nor from the rows beside it, but for rows that are equal, which are told apart
+        by how many came before. Draws scatter around what `transform` returns.
+
+        References
+        ----------
+        Rubin (1987), *Multiple imputation for nonresponse in surveys*.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> from vaeimpute.inference import pool
+        >>> penguins = load_penguins()
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+        >>> tables = imputer.impute_multiple(penguins, 10, random_state=0)
+        >>> mass = [table["body_mass_g"] for table in tables]
+        >>> pooled = pool([x.mean() for x in mass], [x.var() / len(x) for x in mass])
+        >>> bool(pooled.standard_error > 40)
+        True
+        """
+        check_is_fitted(self)
+        check_count(n_imputations, "n_imputations", 1)
         X = self._check_table(X)
-        values, missing = self._schema.read(X)
-        chosen = missing
-        if self.leave_missing is not None:
-            chosen = missing & ~self._schema.flags(
-                self.leave_missing, X, "leave_missing"
-            )
-        filled = self._schema.write(X, self._guesses(values, chosen), chosen)
-        return self._assemble(filled, missing)
+        seeds = check_random_state(random_state).randint(_SEEDS, size=n_imputations)
+        return [self._filled(X, partial(self._draws, seed=seed)) for seed in seeds]
 
     @available_if(_may_have_levels)
     def predict_proba(self, X):
@@ -380,17 +444,49 @@ class VAEImputer(TransformerMixin, BaseVAE):
             indicators = self.indicator_.get_feature_names_out(names)
         return np.concatenate([names[self._kept], indicators]).astype(object)
 
+    def _filled(self, X, answer):
+        """Return a checked table with answers in its missing cells."""
+        values, missing = self._schema.read(X)
+        chosen = missing
+        if self.leave_missing is not None:
+            chosen = missing & ~self._schema.flags(
+                self.leave_missing, X, "leave_missing"
+            )
+        filled = self._schema.write(X, answer(values, chosen), chosen)
+        return self._assemble(filled, missing)
+
     def _guesses(self, values, chosen):
-        """Return bounded guesses in every row that has a cell to fill."""
-        holed, guesses = np.flatnonzero(chosen.any(axis=1)), np.zeros(values.shape)
+        """Return conditional means and likeliest levels."""
+
+        def guess(at):
+            filling = self._model.fill(self._encoding.encode(values[at]))
+            return self._encoding.fill(values[at], *filling)
+
+        return self._answers(values, chosen, guess)
+
+    def _draws(self, values, chosen, seed):
+        """Return draws of all cells, under one draw of the model."""
+        model = self._model.replicate(np.random.default_rng([seed, 1]))
+        seeds = content_seeds(values, seed)
+
+        def draw(at):
+            streams = RowStreams(seeds[i] for i in at)
+            rows = self._encoding.encode(values[at])
+            draws = model.draw_around_guesses(rows, streams)
+            return self._encoding.decode_draws(values[at], *draws)
+
+        return self._answers(values, chosen, draw)
+
+    def _answers(self, values, chosen, answer):
+        """Return bounded answers in every row that has a cell to fill."""
+        holed, answers = np.flatnonzero(chosen.any(axis=1)), np.zeros(values.shape)
         for start in range(0, len(holed), _ROWS_AT_ONCE):
             at = holed[start : start + _ROWS_AT_ONCE]
-            filling = self._model.fill(self._encoding.encode(values[at]))
-            guesses[at] = self._encoding.fill(values[at], *filling)
-        guesses, columns = self._bounded(guesses), self._schema.columns
+            answers[at] = answer(at)
+        answers, columns = self._bounded(answers), self._schema.columns
         # Nothing can be said of free text, nor of a column of no known level.
-        guesses[:, [x.kind == "text" or x.levels == () for x in columns]] = np.nan
-        return guesses
+        answers[:, [x.kind == "text" or x.levels == () for x in columns]] = np.nan
+        return answers
 
     def _bounded(self, values):
         numeric = [column.kind == "numeric" for column in self._schema.columns]

@@ -43,6 +43,11 @@ class LatentPrior:
     factor: np.ndarray
 
     @classmethod
+    def standard(cls, n_latent: int) -> LatentPrior:
+        """Return N(0, I)."""
+        return cls(np.zeros(1), np.zeros((1, n_latent)), np.eye(n_latent))
+
+    @classmethod
     def fit(cls, latents: np.ndarray, n_rows: int) -> LatentPrior:
         """Fit to draws from the posteriors of rows, the same number from each.
 
@@ -87,6 +92,21 @@ class LatentPrior:
         constant = latents.shape[1] * np.log(2.0 * np.pi)
         volume = np.sum(np.log(np.diagonal(self.factor)))
         return self.log_shares - 0.5 * (squares + constant) - volume
+
+    def place(self, noise: np.ndarray, gumbel: np.ndarray) -> np.ndarray:
+        """Return the points that noise stands for.
+
+        Parameters
+        ----------
+        noise : ndarray of shape (n_points, n_latent)
+            Standard normal.
+        gumbel : ndarray of shape (n_points,)
+            Of Gumbel's distribution; chooses the components.
+        """
+        uniform = np.exp(-np.exp(-gumbel))
+        ends = np.cumsum(np.exp(self.log_shares))
+        component = np.searchsorted(ends[:-1], uniform)
+        return self.centres[component] + noise @ self.factor.T
 
     def sample(self, n_rows: int, generator: np.random.Generator) -> np.ndarray:
         """Draw latents, (n_rows, n_latent)."""

@@ -17,7 +17,11 @@ from sklearn.exceptions import ConvergenceWarning
 from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._engine import MAX_STEPS, Engine, Steps, TrainingState
-from vaeimpute._factor_analysis import FactorAnalysis, fit_factor_analysis
+from vaeimpute._factor_analysis import (
+    PRIOR_ROWS,
+    FactorAnalysis,
+    fit_factor_analysis,
+)
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import VAE, Architecture, initial_weights
 from vaeimpute._validation import hold_out, hold_out_rows
@@ -251,7 +255,7 @@ def _fit_core(
             rank,
             start=start,
             # With one noise for all values, few of them can fit it: no prior is needed.
-            prior_rows=0.0 if settings.is_bottleneck else 2.0,
+            prior_rows=0.0 if settings.is_bottleneck else PRIOR_ROWS,
             equal_noise=settings.is_bottleneck,
         )
 

@@ -524,6 +524,12 @@ def draw_latent(ops, posterior: Posterior, noise):
     return posterior.mean + ops.exp(posterior.log_scale) * core
 
 
+def whiten_latent(ops, posterior: Posterior, latent):
+    """Return the noise of which `draw_latent` would make this latent."""
+    gap = (latent - posterior.mean) * ops.exp(-posterior.log_scale)
+    return _apply(ops, _transposed(ops, posterior.factor), gap)
+
+
 def kl_to_prior(ops, posterior: Posterior):
     """Return KL(q || N(0, I)) per row (Kingma & Welling 2014, appendix B)."""
     variance = _diagonal(ops, posterior.covariance)
