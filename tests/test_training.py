@@ -383,7 +383,7 @@ def test_networks_learn_what_no_core_can():
         SETTINGS,
         n_components=4,
         hidden_layer_sizes=(32,),
-        max_iter=80,
+        max_iter=160,
         learning_rate_init=1e-2,
     )
     trained = train(*encode(bent), settings, seed=0)
