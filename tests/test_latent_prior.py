@@ -95,18 +95,18 @@ def test_rows_are_drawn_where_rows_are():
     assert score > imputer.score(ring) + 0.05
 
 
-def test_noise_is_placed_where_draws_are(clusters):
-    prior, rng = LatentPrior.fit(clusters, 60), np.random.default_rng(0)
-    size = len(prior.factor)
-    placed = prior.place(rng.standard_normal((20_000, size)), rng.gumbel(size=20_000))
-    drawn = prior.sample(20_000, rng)
-    np.testing.assert_allclose(placed.mean(axis=0), drawn.mean(axis=0), atol=0.1)
-    np.testing.assert_allclose(np.cov(placed.T), np.cov(drawn.T), rtol=0.05)
+def test_components_are_chosen_by_their_shares():
+    prior = LatentPrior(
+        np.log([0.2, 0.5, 0.3]), np.array([[0.0], [1.0], [2.0]]), np.eye(1)
+    )
+    uniform = np.array([0.0, 0.19, 0.21, 0.69, 0.71, 0.999])
+    placed = prior.place(np.zeros((6, 1)), uniform)
+    np.testing.assert_array_equal(placed[:, 0], [0, 0, 1, 1, 2, 2])
 
 
 def test_standard_prior_is_the_standard_normal():
     prior, rng = LatentPrior.standard(3), np.random.default_rng(0)
     noise = rng.standard_normal((50, 3))
-    np.testing.assert_array_equal(prior.place(noise, rng.gumbel(size=50)), noise)
+    np.testing.assert_array_equal(prior.place(noise, rng.random(50)), noise)
     expected = -0.5 * (np.sum(noise**2, axis=1) + 3 * np.log(2 * np.pi))
     np.testing.assert_allclose(prior.log_density(noise), expected)

@@ -43,7 +43,7 @@ def test_how_zero_and_nan_are_written_does_not_matter():
 def test_streams_do_not_depend_on_the_rows_beside_them():
     seeds = [11, 2**100, 13]
     streams, alone = RowStreams(seeds), RowStreams(seeds[1:2])
-    for draw in ("normal", "gumbel", "normal"):
+    for draw in ("normal", "gumbel", "uniform", "normal"):
         together = getattr(streams, draw)(4, 2)
         assert together.shape == (3, 4, 2)
         np.testing.assert_array_equal(together[1:2], getattr(alone, draw)(4, 2))
@@ -56,7 +56,8 @@ def test_no_rows_and_no_numbers():
 
 def test_draws_have_their_distribution():
     streams = RowStreams(content_seeds(np.arange(4_000.0)[:, None], 0))
-    normal, gumbel = streams.normal(5), streams.gumbel(5)
+    normal, gumbel, uniform = streams.normal(5), streams.gumbel(5), streams.uniform(5)
+    assert abs(np.mean(uniform < 0.3) - 0.3) < 0.015
     assert abs(normal.mean()) < 0.03
     assert abs(normal.std() - 1.0) < 0.03
     # The median of Gumbel's distribution is -log log 2.

@@ -328,7 +328,7 @@ class FittedVAE:
             self._draw_block,
             *rows,
             streams.normal(_CANDIDATES, self.architecture.n_latent),
-            streams.gumbel(_CANDIDATES // 2),
+            streams.uniform(_CANDIDATES // 2),
             streams.gumbel(_CANDIDATES * self.n_networks),
         )
         return answers[:2], answers[2:]
@@ -372,11 +372,11 @@ class FittedVAE:
         numbers, log_levels = model.pool(decoded.numbers, log_levels)
         return numbers, variance, log_levels
 
-    def _draw_block(self, weights, values, observed, noise, component, choice):
+    def _draw_block(self, weights, values, observed, noise, uniform, choice):
         """Decode one of each row's candidates; also return the candidates' centre."""
         n_rows = len(values)
         latents, log_weights = self._weighted_candidates(
-            weights, Rows(values, observed), noise.swapaxes(0, 1), component.T
+            weights, Rows(values, observed), noise.swapaxes(0, 1), uniform.T
         )
         log_weights = log_weights.reshape(-1, n_rows)
         decoded = [
@@ -424,21 +424,12 @@ class FittedVAE:
         log_weights : ndarray of shape (n_draws, [n_networks,] n_rows)
             ``log p(x, z) - log q(z | x)``.
         """
-        model = self._model()
-        cells = model.cells(self.layout, rows.values, rows.observed)
-        posterior = model.encode(weights, self.layout, cells)
-        latents, log_weights = [], []
-        for noise in noises:
-            noise = np.broadcast_to(noise, posterior.mean.shape)
-            latent = draw_latent(_numpy_ops, posterior, noise)
-            latents.append(latent)
-            log_weights.append(
-                self._joint_log_density(model, weights, cells, intervals, latent)
-                - latent_log_density(_numpy_ops, posterior, noise)
-            )
-        return np.array(latents), np.array(log_weights)
+        posterior = self._posterior(weights, *rows)
+        latents = np.array([_drawn(posterior, noise) for noise in noises])
+        log_weights = self._log_weights(weights, rows, intervals, posterior, latents)
+        return latents, log_weights
 
-    def _weighted_candidates(self, weights, rows: Rows, noises, components):
+    def _weighted_candidates(self, weights, rows: Rows, noises, uniform):
         """Draw latents of each row from its posterior and from the prior, half each.
 
         Weighted by ``p(x, z) / (q(z | x) + p(z))`` (multiple importance sampling, Veach
@@ -447,8 +438,8 @@ class FittedVAE:
         Parameters
         ----------
         noises : ndarray of shape (n_draws, n_rows, n_latent)
-        components : ndarray of shape (n_draws / 2, n_rows)
-            Gumbel noise that chooses components of the prior.
+        uniform : ndarray of shape (n_draws / 2, n_rows)
+            Chooses components of the prior.
 
         Returns
         -------
@@ -460,33 +451,36 @@ class FittedVAE:
             return self._weighted_latents(weights, rows, nowhere, noises)
         standard = LatentPrior.standard(sizes.n_latent)
         priors = self.priors or (standard,) * self.n_networks
-        model, half = self._model(), len(components)
-        cells = model.cells(self.layout, rows.values, rows.observed)
-        posterior = model.encode(weights, self.layout, cells)
-        near = [
-            draw_latent(_numpy_ops, posterior, np.broadcast_to(x, posterior.mean.shape))
-            for x in noises[half:]
-        ]
+        posterior, half = self._posterior(weights, *rows), len(uniform)
+        near = [_drawn(posterior, noise) for noise in noises[half:]]
         far = [
-            np.reshape(
-                [prior.place(noise, component) for prior in priors],
-                posterior.mean.shape,
-            )
-            for noise, component in zip(noises[:half], components, strict=True)
+            np.reshape([prior.place(*at) for prior in priors], posterior.mean.shape)
+            for at in zip(noises[:half], uniform, strict=True)
         ]
-        latents, log_weights = near + far, []
+        latents = np.array(near + far)
+        log_weights = self._log_weights(
+            weights, rows, nowhere, posterior, latents, are_half_of_prior=True
+        )
+        return latents, log_weights
+
+    def _log_weights(
+        self, weights, rows, intervals, posterior, latents, are_half_of_prior=False
+    ):
+        """Return log p(x, z) minus the log-density that latents were drawn from."""
+        model, log_weights = self._model(), []
+        cells = model.cells(self.layout, rows.values, rows.observed)
         for latent in latents:
             noise = whiten_latent(_numpy_ops, posterior, latent)
-            proposed = np.logaddexp(
-                latent_log_density(_numpy_ops, posterior, noise),
-                self._prior_log_density(latent),
-            )
-            joint = self._joint_log_density(model, weights, cells, nowhere, latent)
-            log_weights.append(joint - proposed)
-        return np.array(latents), np.array(log_weights)
+            proposed = latent_log_density(_numpy_ops, posterior, noise)
+            prior = self._prior_log_density(latent)
+            if are_half_of_prior:
+                proposed = np.logaddexp(proposed, prior)
+            likelihood = self._log_likelihood(model, weights, cells, intervals, latent)
+            log_weights.append(likelihood + prior - proposed)
+        return np.array(log_weights)
 
-    def _joint_log_density(self, model, weights, cells, intervals, latent):
-        """Return log p(x, z) per row."""
+    def _log_likelihood(self, model, weights, cells, intervals, latent):
+        """Return log p(x | z) per row."""
         decoded = model.decode(weights, self.layout, latent)
         cell = model.log_likelihood(weights, self.layout, cells, decoded)
         at = intervals.columns
@@ -495,7 +489,7 @@ class FittedVAE:
             intervals.low, intervals.high, decoded.numbers[..., at], spread
         )
         cell[..., at] = np.where(cells.observed[:, at] > 0, probability, 0.0)
-        return cell.sum(axis=-1) + self._prior_log_density(latent)
+        return cell.sum(axis=-1)
 
     def _prior_log_density(self, latent):
         if not self.priors:
@@ -531,6 +525,12 @@ def _padded(array: np.ndarray, block: slice) -> np.ndarray:
     rows = array[block]
     rows = np.pad(rows, [(0, _BLOCK_ROWS - len(rows))] + [(0, 0)] * (rows.ndim - 1))
     return rows if rows.dtype == bool else rows.astype(np.float64)
+
+
+def _drawn(posterior: Posterior, noise: np.ndarray) -> np.ndarray:
+    """Return draws of latents, of every network from the same noise."""
+    noise = np.broadcast_to(noise, posterior.mean.shape)
+    return draw_latent(_numpy_ops, posterior, noise)
 
 
 def _side_by_side(latents: np.ndarray) -> np.ndarray:

@@ -24,9 +24,6 @@ from vaeimpute._row_streams import RowStreams, content_seeds
 #: Rows whose probabilities of all levels are held in memory together.
 _ROWS_AT_ONCE = 4096
 
-#: Seeds are below this.
-_SEEDS = np.iinfo(np.int32).max
-
 
 def _may_have_levels(imputer):
     """Return whether a column has levels; before the fit it may have."""
@@ -374,7 +371,8 @@ class VAEImputer(TransformerMixin, BaseVAE):
         check_is_fitted(self)
         check_count(n_imputations, "n_imputations", 1)
         X = self._check_table(X)
-        seeds = check_random_state(random_state).randint(_SEEDS, size=n_imputations)
+        generator = check_random_state(random_state)
+        seeds = generator.randint(np.iinfo(np.int32).max, size=n_imputations)
         return [self._filled(X, partial(self._draws, seed=seed)) for seed in seeds]
 
     @available_if(_may_have_levels)

@@ -93,24 +93,21 @@ class LatentPrior:
         volume = np.sum(np.log(np.diagonal(self.factor)))
         return self.log_shares - 0.5 * (squares + constant) - volume
 
-    def place(self, noise: np.ndarray, gumbel: np.ndarray) -> np.ndarray:
-        """Return the points that noise stands for.
+    def place(self, noise: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+        """Return the points that random numbers stand for, (n_points, n_latent).
 
         Parameters
         ----------
         noise : ndarray of shape (n_points, n_latent)
             Standard normal.
-        gumbel : ndarray of shape (n_points,)
-            Of Gumbel's distribution; chooses the components.
+        uniform : ndarray of shape (n_points,)
+            Between 0 and 1; chooses the components.
         """
-        uniform = np.exp(-np.exp(-gumbel))
         ends = np.cumsum(np.exp(self.log_shares))
-        component = np.searchsorted(ends[:-1], uniform)
+        component = np.searchsorted(ends[:-1], uniform, side="right")
         return self.centres[component] + noise @ self.factor.T
 
     def sample(self, n_rows: int, generator: np.random.Generator) -> np.ndarray:
         """Draw latents, (n_rows, n_latent)."""
-        shares = np.exp(self.log_shares)
-        chosen = generator.choice(len(shares), n_rows, p=shares / shares.sum())
         noise = generator.standard_normal((n_rows, len(self.factor)))
-        return self.centres[chosen] + noise @ self.factor.T
+        return self.place(noise, generator.random(n_rows))

@@ -30,6 +30,11 @@ class RowStreams:
         drawn = [generator.standard_normal(shape) for generator in self._generators]
         return np.array(drawn).reshape(len(drawn), *shape)
 
+    def uniform(self, *shape: int) -> np.ndarray:
+        """Return the rows' next numbers between 0 and 1, (n_rows, *shape)."""
+        drawn = [generator.random(shape) for generator in self._generators]
+        return np.array(drawn).reshape(len(drawn), *shape)
+
     def gumbel(self, *shape: int) -> np.ndarray:
         """Return the rows' next numbers of Gumbel's distribution, (n_rows, *shape)."""
         drawn = [generator.gumbel(size=shape) for generator in self._generators]
