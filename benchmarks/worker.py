@@ -132,7 +132,7 @@ def _answer_more(
 
 
 def _write_draws(imputer: Any, table: pd.DataFrame, folder: Path, prefix: str) -> None:
-    if not hasattr(imputer, "draw"):
+    if not hasattr(imputer, "draw") and not hasattr(imputer, "impute_multiple"):
         return
     is_number = table.columns.isin(table.select_dtypes("number").columns)
     draws = _draws(imputer, table)
@@ -161,6 +161,8 @@ def _write_probabilities(
 def _draws(imputer: Any, table: pd.DataFrame) -> list[pd.DataFrame]:
     """Return fillings of `drawn_rows`, as many as can be had at a fair price."""
     rows = drawn_rows(len(table))
+    if hasattr(imputer, "impute_multiple"):
+        return imputer.impute_multiple(table.iloc[rows], N_DRAWS, random_state=0)
     n_draws = min(N_DRAWS, getattr(imputer, "max_draws", N_DRAWS))
     if hasattr(imputer, "transform"):
         return imputer.draw(table.iloc[rows], n_draws, random_state=0)

@@ -268,7 +268,7 @@ class FittedVAE:
             weights = weights | {"decoder.log_noise": noise}
             some = Intervals(intervals.columns, low, high)
             rows = Rows(values, observed)
-            _, log_weights = self._weighted_latents(weights, rows, some, draws)
+            _, log_weights = self._weighted_draws(weights, rows, some, draws)
             log_weights = log_weights.reshape(-1, len(values))
             # Draws of all networks count alike: those of a mixture.
             return (logsumexp(log_weights, axis=0) - np.log(len(log_weights)),)
@@ -286,10 +286,11 @@ class FittedVAE:
         if self.priors:
             of_networks = [prior.sample(n_rows, generator) for prior in self.priors]
             latent = np.array(of_networks)[network, np.arange(n_rows)]
-        numbers, log_levels = self._decoded(self._weights(), latent)
+        decoded = self._model().decode(self._weights(), self.layout, latent)
+        decoded = self._side_by_side(decoded)
         if sizes.is_mixture:
-            at = network, np.arange(n_rows)
-            numbers, log_levels = numbers[at], log_levels[at]
+            decoded = decoded[network, np.arange(n_rows)]
+        numbers, log_levels = self._split(decoded)
         noise = generator.standard_normal(numbers.shape)
         gumbel = generator.gumbel(size=log_levels.shape)
         return self._observed(numbers, log_levels, noise, gumbel)
@@ -375,14 +376,11 @@ class FittedVAE:
     def _draw_block(self, weights, values, observed, noise, uniform, choice):
         """Decode one of each row's candidates; also return the candidates' centre."""
         n_rows = len(values)
-        latents, log_weights = self._weighted_candidates(
+        candidates, log_weights = self._weighted_candidates(
             weights, Rows(values, observed), noise.swapaxes(0, 1), uniform.T
         )
         log_weights = log_weights.reshape(-1, n_rows)
-        decoded = [
-            np.concatenate(self._decoded(weights, latent), axis=-1)
-            for latent in latents
-        ]
+        decoded = [self._side_by_side(one) for one in candidates]
         # (n_candidates, n_rows, n_numeric + n_levels)
         decoded = np.reshape(decoded, (len(log_weights), n_rows, -1))
         # The largest of log-weights plus Gumbel noise is a categorical draw.
@@ -397,14 +395,13 @@ class FittedVAE:
         log_mean = np.log(np.einsum("cn,cnl->nl", share, likely))
         return numbers, log_levels, centre, log_mean
 
+    def _side_by_side(self, decoded: Decoded):
+        """Return means of numbers and log-probabilities of levels as one array."""
+        log_levels = self._model().log_levels(self.layout, decoded)
+        return np.concatenate([decoded.numbers, log_levels], axis=-1)
+
     def _split(self, decoded):
         return np.split(decoded, [self.architecture.n_numeric], axis=-1)
-
-    def _decoded(self, weights, latent):
-        """Return means of numbers and log-probabilities of levels given latents."""
-        model = self._model()
-        decoded = model.decode(weights, self.layout, latent)
-        return decoded.numbers, model.log_levels(self.layout, decoded)
 
     def _cell_noise(self, streams: RowStreams):
         sizes = self.architecture
@@ -415,25 +412,29 @@ class FittedVAE:
         spread = np.exp(0.5 * self._weights()["decoder.log_noise"])
         return Draws(numbers + spread * noise, log_levels + gumbel)
 
-    def _weighted_latents(self, weights, rows: Rows, intervals, noises):
-        """Draw latents of each row, with their importance weights.
+    def _weighted_draws(self, weights, rows: Rows, intervals, noises):
+        """Decode latents drawn from each row's posterior, with importance weights.
+
+        Parameters
+        ----------
+        noises : iterable of ndarray that broadcasts to (n_rows, n_latent)
+            Standard normal, one per draw; all networks get the same.
 
         Returns
         -------
-        latents : ndarray of shape (n_draws, [n_networks,] n_rows, n_latent)
+        draws : list of Decoded
         log_weights : ndarray of shape (n_draws, [n_networks,] n_rows)
             ``log p(x, z) - log q(z | x)``.
         """
         posterior = self._posterior(weights, *rows)
-        latents = np.array([_drawn(posterior, noise) for noise in noises])
-        log_weights = self._log_weights(weights, rows, intervals, posterior, latents)
-        return latents, log_weights
+        latents = [_drawn(posterior, noise) for noise in noises]
+        return self._weighed(weights, rows, intervals, posterior, latents)
 
     def _weighted_candidates(self, weights, rows: Rows, noises, uniform):
-        """Draw latents of each row from its posterior and from the prior, half each.
+        """Decode latents of each row's posterior and of the prior, half each.
 
         Weighted by ``p(x, z) / (q(z | x) + p(z))`` (multiple importance sampling, Veach
-        & Guibas 1995): where little is observed, q reaches less far than the prior.
+        & Guibas 1995, sec. 3.2), where few observed cells leave open what q leaves out.
 
         Parameters
         ----------
@@ -443,12 +444,12 @@ class FittedVAE:
 
         Returns
         -------
-        latents, log_weights
-            As of `_weighted_latents`.
+        candidates, log_weights
+            As of `_weighted_draws`.
         """
         sizes, nowhere = self.architecture, _no_intervals(len(rows.values))
-        if not sizes.hidden_layer_sizes and not sizes.has_nominal:  # q is exact
-            return self._weighted_latents(weights, rows, nowhere, noises)
+        if not sizes.hidden_layer_sizes:  # the posterior is exact, or nearly so
+            return self._weighted_draws(weights, rows, nowhere, noises)
         standard = LatentPrior.standard(sizes.n_latent)
         priors = self.priors or (standard,) * self.n_networks
         posterior, half = self._posterior(weights, *rows), len(uniform)
@@ -457,32 +458,30 @@ class FittedVAE:
             np.reshape([prior.place(*at) for prior in priors], posterior.mean.shape)
             for at in zip(noises[:half], uniform, strict=True)
         ]
-        latents = np.array(near + far)
-        log_weights = self._log_weights(
-            weights, rows, nowhere, posterior, latents, are_half_of_prior=True
+        return self._weighed(
+            weights, rows, nowhere, posterior, near + far, are_half_of_prior=True
         )
-        return latents, log_weights
 
-    def _log_weights(
+    def _weighed(
         self, weights, rows, intervals, posterior, latents, are_half_of_prior=False
     ):
-        """Return log p(x, z) minus the log-density that latents were drawn from."""
-        model, log_weights = self._model(), []
+        """Decode latents; weigh by p(x, z) over the density that they come from."""
+        model, draws, log_weights = self._model(), [], []
         cells = model.cells(self.layout, rows.values, rows.observed)
         for latent in latents:
+            draws.append(model.decode(weights, self.layout, latent))
             noise = whiten_latent(_numpy_ops, posterior, latent)
             proposed = latent_log_density(_numpy_ops, posterior, noise)
             prior = self._prior_log_density(latent)
             if are_half_of_prior:
                 proposed = np.logaddexp(proposed, prior)
-            likelihood = self._log_likelihood(model, weights, cells, intervals, latent)
+            likelihood = self._log_likelihood(weights, cells, intervals, draws[-1])
             log_weights.append(likelihood + prior - proposed)
-        return np.array(log_weights)
+        return draws, np.array(log_weights)
 
-    def _log_likelihood(self, model, weights, cells, intervals, latent):
+    def _log_likelihood(self, weights, cells, intervals, decoded):
         """Return log p(x | z) per row."""
-        decoded = model.decode(weights, self.layout, latent)
-        cell = model.log_likelihood(weights, self.layout, cells, decoded)
+        cell = self._model().log_likelihood(weights, self.layout, cells, decoded)
         at = intervals.columns
         spread = np.exp(0.5 * weights["decoder.log_noise"][at])
         probability = log_interval_probability(
