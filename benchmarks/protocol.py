@@ -40,10 +40,11 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a case may take before it counts as failed."""
+    """What a case may take before it counts as failed, and draws to score."""
 
     seconds: float = 30 * 60
     gib: float = 12.0
+    n_draws: int = 40
 
 
 class MethodError(RuntimeError):
@@ -75,7 +76,7 @@ def solve(
             part.incomplete.to_parquet(folder / f"{names[prefix]}.parquet")
         execute(
             "benchmarks.worker",
-            [method, str(limits.gib)],
+            [method, str(limits.gib), str(limits.n_draws)],
             environment=method_named(method).environment,
             folder=folder,
             max_seconds=limits.seconds,

@@ -1,4 +1,6 @@
-"""Fill a table in a process of its own: ``python -m benchmarks.worker METHOD GIB``.
+"""Fill a table in a process of its own: ``python -m benchmarks.worker METHOD GIB N``.
+
+N is how many draws are made where the method draws.
 
 It runs in a folder that holds ``incomplete.parquet`` and perhaps ``new.parquet``, and
 writes its answers there. The truth is never sent: it is in no process, folder, argument
@@ -15,6 +17,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -40,21 +43,20 @@ PACKAGES = (
     "miceforest",
     "gcimpute",
 )
-N_DRAWS = 40
 FAILURE = "failure.json"
 MEASURED = "measured.json"
 
 
-def main(name: str, max_gib: str) -> None:
+def main(name: str, max_gib: str, n_draws: str) -> None:
     try:
         limit_memory(float(max_gib))
-        work(method_named(name), Path())
+        work(method_named(name), Path(), int(n_draws))
     except Exception as error:  # any failure of a method is a result
         text = {"type": type(error).__name__, "message": str(error)}
         Path(FAILURE).write_text(json.dumps(text))
 
 
-def work(method: Method, folder: Path) -> None:
+def work(method: Method, folder: Path, n_draws: int) -> None:
     """Fill the tables of a folder, and write the answers and what they took there."""
     for module in method.imports:
         import_module(module)
@@ -64,13 +66,13 @@ def work(method: Method, folder: Path) -> None:
     filled, measured = timed_fill(imputer, incomplete)
     measured |= {"base_mib": base, "peak_mib": peak_memory()}
     _write(filled, incomplete, folder / "filled.parquet")
-    measured |= _answer_more(imputer, incomplete, folder, "")
+    measured |= _answer_more(imputer, incomplete, folder, "", n_draws)
     if (folder / "new.parquet").exists() and hasattr(imputer, "transform"):
         new = pd.read_parquet(folder / "new.parquet")
         filled, seconds = _timed(imputer.transform, new)
         measured["new_ms_per_1000"] = round(1e6 * seconds / len(new), 3)
         _write(filled, new, folder / "new_filled.parquet")
-        measured |= _answer_more(imputer, new, folder, "new_")
+        measured |= _answer_more(imputer, new, folder, "new_", n_draws)
     if hasattr(imputer, "transform"):  # the others keep nothing
         measured |= _pickle_size(imputer)
     measured["environment"] = versions()
@@ -115,27 +117,32 @@ def _processor_seconds() -> float:
 
 
 def _answer_more(
-    imputer: Any, table: pd.DataFrame, folder: Path, prefix: str
+    imputer: Any, table: pd.DataFrame, folder: Path, prefix: str, n_draws: int
 ) -> dict[str, str]:
     """Write draws and probabilities, where the method has any; return what failed.
 
     A method that fills and fails to draw has failed to draw alone.
     """
     failed = {}
-    for answer in (_write_draws, _write_probabilities):
+    answers = {
+        "draws": partial(_write_draws, n_draws),
+        "probabilities": _write_probabilities,
+    }
+    for name, answer in answers.items():
         try:
             answer(imputer, table, folder, prefix)
         except Exception as error:
-            name = answer.__name__.removeprefix("_write_")
             failed[f"{prefix}{name}_error"] = f"{type(error).__name__}: {error}"
     return failed
 
 
-def _write_draws(imputer: Any, table: pd.DataFrame, folder: Path, prefix: str) -> None:
+def _write_draws(
+    n_draws: int, imputer: Any, table: pd.DataFrame, folder: Path, prefix: str
+) -> None:
     if not hasattr(imputer, "draw") and not hasattr(imputer, "impute_multiple"):
         return
     is_number = table.columns.isin(table.select_dtypes("number").columns)
-    draws = _draws(imputer, table)
+    draws = _draws(imputer, table, n_draws)
     _write(draws[0], table, folder / f"{prefix}drawn.parquet")
     numbers = [np.asarray(draw)[:, is_number] for draw in draws]
     np.save(folder / f"{prefix}draws.npy", np.array(numbers, dtype=np.float32))
@@ -158,12 +165,12 @@ def _write_probabilities(
     np.savez(folder / f"{prefix}probabilities.npz", **levels)
 
 
-def _draws(imputer: Any, table: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return fillings of `drawn_rows`, as many as can be had at a fair price."""
+def _draws(imputer: Any, table: pd.DataFrame, n_draws: int) -> list[pd.DataFrame]:
+    """Return fillings of `drawn_rows`, fewer if they are dear."""
     rows = drawn_rows(len(table))
     if hasattr(imputer, "impute_multiple"):
-        return imputer.impute_multiple(table.iloc[rows], N_DRAWS, random_state=0)
-    n_draws = min(N_DRAWS, getattr(imputer, "max_draws", N_DRAWS))
+        return imputer.impute_multiple(table.iloc[rows], n_draws, random_state=0)
+    n_draws = min(n_draws, getattr(imputer, "max_draws", n_draws))
     if hasattr(imputer, "transform"):
         return imputer.draw(table.iloc[rows], n_draws, random_state=0)
     # It can draw the table that it was fitted on alone.

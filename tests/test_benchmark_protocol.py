@@ -25,10 +25,10 @@ from benchmarks.problems import Problem, hidden_cells
 from benchmarks.protocol import Case, Limits, read_rows, run_case
 from benchmarks.rivals.chained_regressions import ChainedRegressions
 from benchmarks.rivals.em_gaussian import GaussianEM
-from benchmarks.run import run
+from benchmarks.run import FEW_DRAWS, run
 from benchmarks.suites import SUITES, Suite
 from benchmarks.worker import work
-from vaeimpute import metrics
+from vaeimpute import VAEImputer, metrics
 from vaeimpute.comparison import Encoded
 
 TOY = "toy"
@@ -65,7 +65,7 @@ class Failing:
 
 
 def in_this_process(module, arguments, *, environment, folder, max_seconds):
-    work(method_named(arguments[0]), folder)
+    work(method_named(arguments[0]), folder, int(arguments[2]))
 
 
 @pytest.fixture
@@ -246,13 +246,20 @@ def test_probabilities_are_scored_by_their_logarithm(fill_by, nominal_table):
     assert row["log_loss"] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("max_rows", [200, 1_000])
-def test_draws_are_scored_as_distributions(fill_by, monkeypatch, max_rows):
+@pytest.mark.parametrize(
+    ("make", "max_rows"),
+    [
+        (partial(Encoded, GaussianEM()), 200),
+        (partial(Encoded, GaussianEM()), 1_000),
+        (partial(VAEImputer, hidden_layer_sizes=(), random_state=0), 1_000),
+    ],
+)
+def test_draws_are_scored_as_distributions(fill_by, monkeypatch, make, max_rows):
     monkeypatch.setattr(problems, "MAX_DRAWN_ROWS", max_rows)
     rng = np.random.default_rng(0)
     factor = rng.normal(size=(400, 1))
     table = pd.DataFrame(factor + 0.5 * rng.normal(size=(400, 4)))
-    row = fill_by(table, partial(Encoded, GaussianEM()), new_share=0.25)
+    row = fill_by(table, make, new_share=0.25)
     mean = fill_by(table, partial(Encoded, SimpleImputer()), new_share=0.25)
 
     assert row["coverage"] == pytest.approx(0.95, abs=0.04)
@@ -472,6 +479,18 @@ def test_resuming_runs_only_what_is_lacking(toy_suite, tmp_path, monkeypatch):
     assert rows[cases[0]]["error"] == "ArithmeticError: diverged\nat step 3"
     assert rows[cases[3]]["error"] is None
     assert rows[cases[3]]["environment"]["numpy"] == np.__version__
+
+
+def test_masks_after_the_first_get_few_draws(toy_suite, tmp_path, monkeypatch):
+    n_draws = []
+
+    def count(module, arguments, **settings):
+        n_draws.append(int(arguments[2]))
+        in_this_process(module, arguments, **settings)
+
+    monkeypatch.setitem(METHODS, "zero", Method(ConstantFiller))
+    run(toy_suite.cases(("zero",)), toy_suite, tmp_path / "rows.jsonl", execute=count)
+    assert n_draws == [LIMITS.n_draws, FEW_DRAWS]
 
 
 def test_slow_methods_get_the_first_mask_alone(toy_suite):
