@@ -116,7 +116,7 @@ def report_command(suite, results):
     if suite == whole_tables.NAME:
         report.write_whole_tables(results, DOCS / "tables.md")
     elif suite in STUDIES:
-        report.write_study(STUDIES[suite], results, DOCS / "uses.md")
+        report.write_study(STUDIES[suite], results, DOCS / STUDIES[suite].page)
     elif suite in report.PUBLISHED:
         report.write(suite, results, DOCS / "benchmarks.md")
     else:

@@ -94,7 +94,7 @@ def test_rows_held_at_once_change_nothing(every_kind, rng, monkeypatch):
     table = holed(every_kind, rng)
     imputer = linear().fit(table)
     whole = imputer.transform(table)
-    monkeypatch.setattr("vaeimpute._imputer._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("vaeimpute._uncertainty._ROWS_AT_ONCE", 7)
     pd.testing.assert_frame_equal(imputer.transform(table), whole)
 
 

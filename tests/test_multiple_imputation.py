@@ -196,3 +196,7 @@ def test_user_guide_finds_what_rows_without_gaps_miss():
     assert np.all(high - low < [0.5, 0.01, 0.4])
     off = np.abs(names["complete"] - truth) / names["deviations"]
     assert np.all(off[:2] > 2.5)
+    # Given the kilometres, too, what is left of the litres scatters by 0.2.
+    spread, width = names["spread"], names["width"]
+    assert spread[spread > 0].mean() == pytest.approx(0.2, rel=0.25)
+    assert width[width > 0].mean() == pytest.approx(2 * 1.645 * 0.2, rel=0.25)

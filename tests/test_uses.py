@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from benchmarks import report
 from benchmarks.__main__ import main
+from benchmarks.problems import Part
 from benchmarks.protocol import read_lines
-from benchmarks.uses import STUDIES, anomalies, generation, labels, reduction
+from benchmarks.uses import STUDIES, anomalies, generation, intervals, labels, reduction
 from benchmarks.uses.study import Study
 
 PAGE = Path(__file__).parents[1] / "docs" / "uses.md"
@@ -62,10 +63,11 @@ def test_examples_of_the_page_run():
     assert names["accuracy"] > 0.8
 
 
-def test_the_page_has_a_place_for_each_study():
-    for name in STUDIES:
-        assert TEXT.count(f"<!-- {name}: begin -->") == 1
-        assert TEXT.count(f"<!-- {name}: end -->") == 1
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_each_study_has_a_place_in_its_page(study):
+    text = (PAGE.parent / study.page).read_text(encoding="utf-8")
+    assert text.count(f"<!-- {study.name}: begin -->") == 1
+    assert text.count(f"<!-- {study.name}: end -->") == 1
 
 
 def test_the_page_names_only_figures_that_exist():
@@ -202,3 +204,24 @@ def test_principal_components_rebuild_what_lies_in_a_plane():
     rows = pd.DataFrame(plane).add_prefix("x")
     assert reduction.reconstruction(rows, None, "pca", 2) == pytest.approx(0, abs=1e-8)
     assert reduction.reconstruction(rows, None, "pca", 1) > 0.1
+
+
+def test_calibration_error_is_how_far_said_and_true_shares_are_apart():
+    said = np.linspace(0.4, 0.98, intervals.N_FINE)
+    cells = np.full(intervals.N_FINE, 50.0)
+    right = np.array([cells, cells * said, cells * said])
+    assert intervals.calibration_error(right) == pytest.approx(0.0, abs=1e-9)
+    boastful = np.array([cells, cells * said, cells * (said - 0.1)])
+    assert intervals.calibration_error(boastful) == pytest.approx(0.1)
+
+
+def test_intervals_are_scored_against_the_truth():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(2_000, 2)))
+    part = Part(rows, rng.random(rows.shape) < 0.5)
+    ends = np.zeros((2, *rows.shape)) + np.array([-1.0, 1.0])[:, None, None]
+    found = intervals.of_intervals(part, {0.8: ends * 1.2816, 0.95: ends * 1.2816})
+    assert found["coverage_0.8"] == pytest.approx(0.8, abs=0.02)
+    # Gneiting & Raftery 2007, eq. 43, at the best ends: 2 phi(z) / 0.1.
+    assert found["interval_score_0.8"] == pytest.approx(3.51, abs=0.1)
+    assert (found["columns_off_0.8"], found["columns_off_0.95"]) == (0, 2)

@@ -172,12 +172,7 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
 
     def _learned(self, trained, rows):
         """Return what training gave on encoded rows as the estimator's attributes."""
-        layout, core = self._encoding.layout(), None
-        if trained.core is not None:
-            core = FittedVAE(trained.core.architecture, trained.core.weights, layout)
-        model = FittedVAE(
-            trained.architecture, trained.weights, layout, core, trained.network_share
-        )
+        model = FittedVAE.of(trained, self._encoding.layout())
         return {
             "_model": model.with_priors(rows).with_patterns(rows.observed),
             "n_iter_": len(trained.loss_curve),

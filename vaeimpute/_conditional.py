@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import log_softmax, logsumexp, softmax
 
 from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Intervals, Layout, Rows
@@ -22,6 +23,7 @@ from vaeimpute._likelihoods import (
     pool_levels,
     pool_numbers,
 )
+from vaeimpute._predictive import Predictive
 from vaeimpute._row_streams import RowStreams
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import (
@@ -113,6 +115,13 @@ class FittedVAE:
     priors: tuple[LatentPrior, ...] = ()
     n_rows: int = 0
     patterns: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, trained, layout: Layout, priors: tuple[LatentPrior, ...] = ()):
+        """Return what training gave, `trained`, as a model that answers."""
+        core, share = trained.core, trained.network_share
+        core = core and cls(core.architecture, core.weights, layout)
+        return cls(trained.architecture, trained.weights, layout, core, share, priors)
 
     @property
     def n_networks(self) -> int:
@@ -320,6 +329,62 @@ class FittedVAE:
             decoded = [guess + (one - mean) for guess, one, mean in triples]
         return self._observed(*decoded, *self._cell_noise(streams))
 
+    def normal_scores(self, rows: Rows, wanted, numbers) -> np.ndarray:
+        """Return where numbers lie in what is predicted of them.
+
+        Parameters
+        ----------
+        rows : Rows
+        wanted : ndarray of shape (n_rows, n_numeric), bool
+            Cells that are not observed in `rows`.
+        numbers : ndarray of shape (n_rows, n_numeric)
+            Standardised scores.
+
+        Returns
+        -------
+        normal_scores : ndarray of shape (n_rows, n_numeric)
+            Standard normal if the model is right; 0 where not wanted.
+        """
+
+        def answer(predictive, given):
+            return predictive.normal_scores(given[:, 0])[:, None]
+
+        return self._from_predictive(rows, wanted, answer, numbers[:, :, None])[..., 0]
+
+    def numbers_at(self, rows: Rows, wanted, normal_scores) -> np.ndarray:
+        """Return quantiles of what is predicted of wanted numbers.
+
+        Parameters
+        ----------
+        rows, wanted
+            As in `normal_scores`.
+        normal_scores : ndarray of shape (n_quantiles, n_numeric)
+            Which quantiles: 0 is the median.
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_quantiles, n_rows, n_numeric)
+            Standardised scores; 0 where not wanted.
+        """
+
+        def answer(predictive, given):
+            return np.column_stack([predictive.values_at(x) for x in given.T])
+
+        given = np.broadcast_to(normal_scores.T, (*wanted.shape, len(normal_scores)))
+        return np.moveaxis(self._from_predictive(rows, wanted, answer, given), -1, 0)
+
+    def _from_predictive(self, rows, wanted, answer, given):
+        filling = self.fill(rows)
+        (answers,) = self._by_blocks(
+            partial(self._predictive_block, answer),
+            *rows,
+            wanted,
+            filling.numbers,
+            filling.variance,
+            given,
+        )
+        return answers
+
     def _candidates(self, rows, streams):
         """Return what one candidate of each row is decoded to, and their centre.
 
@@ -375,25 +440,61 @@ class FittedVAE:
 
     def _draw_block(self, weights, values, observed, noise, uniform, choice):
         """Decode one of each row's candidates; also return the candidates' centre."""
-        n_rows = len(values)
-        candidates, log_weights = self._weighted_candidates(
+        candidates, log_weights = self._decoded_candidates(
             weights, Rows(values, observed), noise.swapaxes(0, 1), uniform.T
         )
-        log_weights = log_weights.reshape(-1, n_rows)
-        decoded = [self._side_by_side(one) for one in candidates]
-        # (n_candidates, n_rows, n_numeric + n_levels)
-        decoded = np.reshape(decoded, (len(log_weights), n_rows, -1))
         # The largest of log-weights plus Gumbel noise is a categorical draw.
         best = np.argmax(log_weights + choice.T, axis=0)
-        numbers, log_levels = self._split(decoded[best, np.arange(n_rows)])
-        # Weights that few candidates share say little of the mean: half of it is that
-        # of the first half, which are draws from the posterior, all alike.
-        share = 0.5 * softmax(log_weights, axis=0)
-        share[: len(share) // 2] += 1.0 / len(share)
-        centre, _ = self._split(np.einsum("cn,cnv->nv", share, decoded))
-        likely = np.exp(self._split(decoded)[1])
+        numbers, log_levels = self._split(candidates[best, np.arange(len(values))])
+        share = _shares_in_centre(log_weights)
+        centre, _ = self._split(np.einsum("cn,cnv->nv", share, candidates))
+        likely = np.exp(self._split(candidates)[1])
         log_mean = np.log(np.einsum("cn,cnl->nl", share, likely))
         return numbers, log_levels, centre, log_mean
+
+    def _decoded_candidates(self, weights, rows, noises, uniform):
+        """Return what candidates are decoded to, of all networks one after the other.
+
+        Returns
+        -------
+        candidates : ndarray of shape (n_candidates, n_rows, n_numeric + n_levels)
+        log_weights : ndarray of shape (n_candidates, n_rows)
+        """
+        draws, log_weights = self._weighted_candidates(weights, rows, noises, uniform)
+        candidates = np.array([self._side_by_side(draw) for draw in draws])
+        shape = (-1, *candidates.shape[-2:])
+        return candidates.reshape(shape), log_weights.reshape(shape[:2])
+
+    def _predictive_block(
+        self, answer, weights, values, observed, wanted, guesses, variance, given
+    ):
+        """Return answers from what is predicted of each wanted number."""
+        row, column = np.nonzero(wanted)
+        means, log_shares, spread = guesses[None], np.zeros((1, len(values))), variance
+        if self.architecture.hidden_layer_sizes:
+            scatter, log_shares = self._scatter(weights, Rows(values, observed))
+            spread = np.broadcast_to(np.exp(weights["decoder.log_noise"]), wanted.shape)
+            means = guesses + scatter
+        predictive = Predictive(
+            means[:, row, column].T, log_shares[:, row].T, np.sqrt(spread[row, column])
+        )
+        answers = np.zeros(given.shape)
+        answers[row, column] = answer(predictive, given[row, column])
+        return (answers,)
+
+    def _scatter(self, weights, rows):
+        """Return how candidates' numbers scatter, and the logarithms of their shares.
+
+        All rows get the same noise, so that a row's answer follows from its cells.
+        """
+        noise, uniform = _candidate_noise(self.architecture.n_latent)
+        n_rows, n_numeric = len(rows.values), self.architecture.n_numeric
+        candidates, log_weights = self._decoded_candidates(
+            weights, rows, noise.repeat(n_rows, axis=1), uniform.repeat(n_rows, axis=1)
+        )
+        numbers, share = candidates[..., :n_numeric], _shares_in_centre(log_weights)
+        scatter = numbers - np.einsum("cn,cnv->nv", share, numbers)
+        return scatter, log_softmax(log_weights, axis=0)
 
     def _side_by_side(self, decoded: Decoded):
         """Return means of numbers and log-probabilities of levels as one array."""
@@ -532,6 +633,17 @@ def _drawn(posterior: Posterior, noise: np.ndarray) -> np.ndarray:
     return draw_latent(_numpy_ops, posterior, noise)
 
 
+def _shares_in_centre(log_weights: np.ndarray) -> np.ndarray:
+    """Return the shares of candidates in their centre, (n_candidates, n_rows).
+
+    Weights that few candidates share say little of the mean: half of it is that of the
+    first half, which are draws from the posterior, all alike.
+    """
+    share = 0.5 * softmax(log_weights, axis=0)
+    share[: len(share) // 2] += 1.0 / len(share)
+    return share
+
+
 def _side_by_side(latents: np.ndarray) -> np.ndarray:
     """Return latents of networks, (n_networks, n_rows, n_latent), as one row each."""
     if latents.ndim == 2:
@@ -545,5 +657,16 @@ def _no_intervals(n_rows: int) -> Intervals:
 
 def _density_noise(n_latent: int) -> np.ndarray:
     """Return fixed antithetic standard normal draws, (n_draws, 1, n_latent)."""
-    half = np.random.default_rng(0).standard_normal((_DENSITY_DRAWS // 2, 1, n_latent))
+    return _antithetic(np.random.default_rng(0), _DENSITY_DRAWS, n_latent)
+
+
+def _candidate_noise(n_latent: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return fixed noise of candidates, and evenly spread numbers for the prior's."""
+    generator, half = np.random.default_rng(0), _CANDIDATES // 2
+    noises = [_antithetic(generator, half, n_latent) for _ in range(2)]
+    return np.concatenate(noises), (np.arange(half)[:, None] + 0.5) / half
+
+
+def _antithetic(generator, n_draws: int, n_latent: int) -> np.ndarray:
+    half = generator.standard_normal((n_draws // 2, 1, n_latent))
     return np.concatenate([half, -half])

@@ -182,6 +182,10 @@ class Numbers:
         between = 0.5 * self.repeated[1:] + 0.5 * self.repeated[:-1]
         return self.repeated[np.searchsorted(between, values)]
 
+    def value(self, standard: np.ndarray) -> np.ndarray:
+        """Return the numbers that have these standardised scores, not rounded."""
+        return self.likelihood.value(self._scores(standard))
+
     def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the standardised scores between which discrete values lie."""
         low, high = self.likelihood.interval(values)
@@ -353,6 +357,11 @@ class Encoding:
         """Positions in the table of the encoded columns, in encoded order."""
         return np.concatenate([self.numeric, self.nominal]).astype(int)
 
+    @property
+    def are_numbers(self) -> np.ndarray:
+        """Which numeric columns are no ordered levels, (n_numeric,) bool."""
+        return np.array([x.likelihood.name != "ordinal" for x in self.numbers], bool)
+
     def encode(self, values: np.ndarray) -> Rows:
         """Return encoded rows of table values."""
         values = self.copies.complete(values)
@@ -453,6 +462,26 @@ class Encoding:
         for k, (j, column) in enumerate(self._numeric_columns()):
             drawn[:, j] = column.draw(numbers[:, k])
         return self._completed(values, drawn)
+
+    def decode_quantiles(self, values, numbers) -> np.ndarray:
+        """Return table values in which every missing number has its quantile.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, n_columns)
+            As in `fill`.
+        numbers : ndarray of shape (n_rows, n_numeric)
+            Quantiles of the standardised scores.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows, n_columns)
+            NaN in columns that have levels or had no observed cell.
+        """
+        quantiles = np.full((len(values), self.n_columns), np.nan)
+        for k in np.flatnonzero(self.are_numbers):
+            quantiles[:, self.numeric[k]] = self.numbers[k].value(numbers[:, k])
+        return self._completed(values, quantiles)
 
     def intervals(self, values: np.ndarray) -> Intervals:
         """Return the intervals that the cells of discrete numbers stand for."""

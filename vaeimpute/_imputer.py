@@ -8,31 +8,17 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-import pandas as pd
 from sklearn.base import TransformerMixin, _fit_context
 from sklearn.impute import MissingIndicator
-from sklearn.utils import check_random_state
 from sklearn.utils._set_output import _get_output_config
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from vaeimpute._base import BaseVAE
-from vaeimpute._generation import check_count
 from vaeimpute._progress import Progress
-from vaeimpute._row_streams import RowStreams, content_seeds
-
-#: Rows whose probabilities of all levels are held in memory together.
-_ROWS_AT_ONCE = 4096
+from vaeimpute._uncertainty import UncertaintyMixin, calibrated, holed_rows
 
 
-def _may_have_levels(imputer):
-    """Return whether a column has levels; before the fit it may have."""
-    if not hasattr(imputer, "_schema"):
-        return True
-    return any(column.levels for column in imputer._schema.columns)
-
-
-class VAEImputer(TransformerMixin, BaseVAE):
+class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     """Impute missing cells with a variational autoencoder.
 
     The model learns from the observed cells of an incomplete table and fills
@@ -318,111 +304,6 @@ class VAEImputer(TransformerMixin, BaseVAE):
             answer = partial(self._draws, seed=self._seed)
         return self._filled(self._check_table(X), answer)
 
-    def impute_multiple(self, X, n_imputations=5, random_state=None):
-        """Fill the missing cells of a table several times, each time by a draw.
-
-        Each table is one that there might be: its cells are drawn together from what
-        the observed ones of their row leave open, and the model itself is drawn anew
-        for each table, from models that as many other rows might have led to. What is
-        computed from every table is pooled by `vaeimpute.inference.pool`.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n_samples, n_features)
-            With the columns of `fit`, in their order.
-        n_imputations : int, default=5
-        random_state : int, RandomState instance or None, default=None
-            An integer makes the draws repeatable.
-
-        Returns
-        -------
-        tables : list of n_imputations tables like that of `transform`
-            Integers, counts and numbers that mostly repeat are drawn as such, within
-            bounds.
-
-        Raises
-        ------
-        ValueError
-            If `n_imputations` is no positive integer.
-
-        Notes
-        -----
-        A row's draws follow from the seed and its own cells: not from where it stands,
-        nor from the rows beside it, but for rows that are equal, which are told apart
-        by how many came before. Draws scatter around what `transform` returns.
-
-        References
-        ----------
-        Rubin (1987), *Multiple imputation for nonresponse in surveys*.
-
-        Examples
-        --------
-        >>> from vaeimpute import VAEImputer
-        >>> from vaeimpute.datasets import load_penguins
-        >>> from vaeimpute.inference import pool
-        >>> penguins = load_penguins()
-        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
-        >>> tables = imputer.impute_multiple(penguins, 10, random_state=0)
-        >>> mass = [table["body_mass_g"] for table in tables]
-        >>> pooled = pool([x.mean() for x in mass], [x.var() / len(x) for x in mass])
-        >>> bool(pooled.standard_error > 40)
-        True
-        """
-        check_is_fitted(self)
-        check_count(n_imputations, "n_imputations", 1)
-        X = self._check_table(X)
-        generator = check_random_state(random_state)
-        seeds = generator.randint(np.iinfo(np.int32).max, size=n_imputations)
-        return [self._filled(X, partial(self._draws, seed=seed)) for seed in seeds]
-
-    @available_if(_may_have_levels)
-    def predict_proba(self, X):
-        """Return how likely each level is, in every column that has levels.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n_samples, n_features)
-            With the columns of `fit`, in their order.
-
-        Returns
-        -------
-        probabilities : dict of column to DataFrame of shape (n_samples, n_levels)
-            By name of the column (for arrays, its position): text, categories,
-            booleans and `categorical_features` with an observed cell at `fit`.
-            Rows have the index of `X`, columns are the levels, and rows sum to 1.
-            Observed levels have probability 1, but for levels that `fit` has not
-            seen: these count as missing.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> from vaeimpute import VAEImputer
-        >>> table = pd.DataFrame({"size": ["S", "L", "L", None, "L", "S"]})
-        >>> imputer = VAEImputer(random_state=0).fit(table)
-        >>> imputer.predict_proba(table)["size"].loc[[0, 3]].round(2)
-             L    S
-        0  0.0  1.0
-        3  0.6  0.4
-        """
-        check_is_fitted(self)
-        X = self._check_table(X)
-        values, _ = self._schema.read(X)
-        index = X.index if hasattr(X, "index") else None
-        parts = []
-        for start in range(0, len(values), _ROWS_AT_ONCE):
-            block = values[start : start + _ROWS_AT_ONCE]
-            filling = self._model.fill(self._encoding.encode(block))
-            parts.append(self._encoding.level_probabilities(block, *filling))
-        columns = self._schema.columns
-        return {
-            columns[j].name: pd.DataFrame(
-                np.concatenate([part[j] for part in parts]),
-                index=index,
-                columns=pd.Index(columns[j].levels),
-            )
-            for j in sorted(parts[0])
-        }
-
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output's columns.
 
@@ -445,13 +326,18 @@ class VAEImputer(TransformerMixin, BaseVAE):
     def _filled(self, X, answer):
         """Return a checked table with answers in its missing cells."""
         values, missing = self._schema.read(X)
-        chosen = missing
-        if self.leave_missing is not None:
-            chosen = missing & ~self._schema.flags(
-                self.leave_missing, X, "leave_missing"
-            )
+        chosen = self._chosen(X, missing)
         filled = self._schema.write(X, answer(values, chosen), chosen)
-        return self._assemble(filled, missing)
+        indicators = None
+        if self.indicator_ is not None:
+            indicators = self.indicator_.transform(_as_nan(missing))
+        return self._assemble(filled, indicators)
+
+    def _chosen(self, X, missing):
+        """Return which cells are to be filled."""
+        if self.leave_missing is None:
+            return missing
+        return missing & ~self._schema.flags(self.leave_missing, X, "leave_missing")
 
     def _guesses(self, values, chosen):
         """Return conditional means and likeliest levels."""
@@ -462,24 +348,10 @@ class VAEImputer(TransformerMixin, BaseVAE):
 
         return self._answers(values, chosen, guess)
 
-    def _draws(self, values, chosen, seed):
-        """Return draws of all cells, under one draw of the model."""
-        model = self._model.replicate(np.random.default_rng([seed, 1]))
-        seeds = content_seeds(values, seed)
-
-        def draw(at):
-            streams = RowStreams(seeds[i] for i in at)
-            rows = self._encoding.encode(values[at])
-            draws = model.draw_around_guesses(rows, streams)
-            return self._encoding.decode_draws(values[at], *draws)
-
-        return self._answers(values, chosen, draw)
-
     def _answers(self, values, chosen, answer):
         """Return bounded answers in every row that has a cell to fill."""
-        holed, answers = np.flatnonzero(chosen.any(axis=1)), np.zeros(values.shape)
-        for start in range(0, len(holed), _ROWS_AT_ONCE):
-            at = holed[start : start + _ROWS_AT_ONCE]
+        answers = np.zeros(values.shape)
+        for at in holed_rows(chosen):
             answers[at] = answer(at)
         answers, columns = self._bounded(answers), self._schema.columns
         # Nothing can be said of free text, nor of a column of no known level.
@@ -508,22 +380,28 @@ class VAEImputer(TransformerMixin, BaseVAE):
             )
         return tight_low, tight_high
 
+    def _learned(self, trained, rows):
+        """Return the model, and how well it predicts what it has not trained on."""
+        learned = super()._learned(trained, rows)
+        calibration = calibrated(trained, learned["_model"], self._encoding)
+        return learned | {"_calibration": calibration}
+
     def _fit_indicator(self, missing):
         if not self.add_indicator:
             return None
         return MissingIndicator(error_on_new=False).fit(_as_nan(missing))
 
-    def _assemble(self, filled, missing):
+    def _assemble(self, filled, indicators=None):
         """Drop empty columns, append indicators and change the container if asked."""
-        indicators = None
-        if self.indicator_ is not None:
-            indicators = self.indicator_.transform(_as_nan(missing))
+        names = self.get_feature_names_out()
+        if indicators is None:
+            names = names[: len(self._kept)]
         # A frame keeps the dtypes of its columns if it is made here.
         container = _get_output_config("transform", self)["dense"]
         return self._schema.assemble(
             filled,
             self._kept,
-            self.get_feature_names_out(),
+            names,
             indicators=indicators,
             container=None if container == "default" else container,
         )

@@ -53,6 +53,27 @@ def pool_levels(first, second, share):
         return np.logaddexp(np.log1p(-share) + first, np.log(share) + second)
 
 
+def shrink(estimates, variances, are_known, common):
+    """Draw estimates to a common value by as much as they may be off by chance.
+
+    Empirical Bayes for estimates that are normal around values which are normal around
+    the common one.
+
+    Parameters
+    ----------
+    estimates, variances : ndarrays of shape (n,)
+        With the sampling variance of each.
+    are_known : ndarray of shape (n,), bool
+        Estimates to trust at all; others become the common value.
+    common : float
+    """
+    spread = np.var(estimates[are_known]) if np.any(are_known) else 0.0
+    chance = np.mean(variances, where=are_known) if spread else 0.0
+    between = max(spread - chance, 0.0)
+    trust = between / np.maximum(between + variances, 1e-12) * are_known
+    return common + trust * (estimates - common)
+
+
 def linear_logits(ops, log_share, lift):
     """Turn linear predictions of probabilities into logits with the same shares.
 

@@ -45,6 +45,9 @@ class NumericLikelihood(Protocol):
     def draw(self, scores: np.ndarray) -> np.ndarray:
         """Return the values that have these scores."""
 
+    def value(self, scores: np.ndarray) -> np.ndarray:
+        """Return the same of numbers, not rounded where draws are."""
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -69,6 +72,8 @@ class Normal:
     def draw(self, scores):
         """Return the scores themselves."""
         return scores
+
+    value = draw
 
     def log_slope(self, values):
         """Return log |d score / d value|."""
@@ -119,20 +124,21 @@ class LogNormal:
         """Return the mean, no value counting beyond the observed range."""
 
         def bounded(scores):
-            return np.clip(self._inverse(scores), self.low, self.high)
+            return np.clip(self.value(scores), self.low, self.high)
 
         return _mean_by_quadrature(bounded, centre, spread)
 
     def draw(self, scores):
         """Return the values that have these scores."""
-        return self._inverse(scores)
+        return self.value(scores)
+
+    def value(self, scores):
+        """Return the values that have these scores."""
+        return np.maximum(np.exp(np.minimum(scores, _MAX_LOG)) - self.knee, 0.0)
 
     def log_slope(self, values):
         """Return log |d score / d value|."""
         return -self.scores(values)
-
-    def _inverse(self, scores):
-        return np.maximum(np.exp(np.minimum(scores, _MAX_LOG)) - self.knee, 0.0)
 
 
 class Count(LogNormal):
@@ -159,7 +165,7 @@ class Count(LogNormal):
 
     def draw(self, scores):
         """Return the whole numbers into whose intervals the scores fall."""
-        return np.rint(self._inverse(scores))
+        return np.rint(self.value(scores))
 
 
 @dataclass(frozen=True)
@@ -203,6 +209,8 @@ class LogitNormal:
         """Return the shares that have these log-odds."""
         share = (expit(scores) - self.margin) / (1.0 - 2.0 * self.margin)
         return self.whole * np.clip(share, 0.0, 1.0)
+
+    value = draw
 
     def log_slope(self, values):
         """Return log |d score / d value|."""

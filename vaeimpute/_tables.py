@@ -285,6 +285,30 @@ class TableSchema:
                 out[at, j] = cells[at].to_numpy(dtype=dtype)
         return out
 
+    def without_levels(self, X: Table) -> Table:
+        """Return a table in which all cells that are no numbers or times are missing.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_rows, n_columns)
+
+        Returns
+        -------
+        DataFrame or array of shape (n_rows, n_columns)
+            Columns of levels and text have the dtype of fit if that can be missing.
+        """
+        others = [j for j, x in enumerate(self.columns) if x.kind != "numeric"]
+        if not others:
+            return X
+        if container_of(X) == "numpy":
+            dtype = X.dtype if X.dtype.kind in "fO" else np.dtype(object)
+            out = X.astype(dtype)
+            out[:, others] = np.nan
+            return out
+        rows = X.index if container_of(X) == "pandas" else pd.RangeIndex(len(X))
+        blank = {j: self.columns[j].blank(rows, may_stay=True) for j in others}
+        return _containers.with_columns(X, blank)
+
     def build(self, values: np.ndarray) -> Table:
         """Make a table of the fitted dtypes from values alone.
 

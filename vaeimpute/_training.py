@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -24,7 +24,7 @@ from vaeimpute._factor_analysis import (
 )
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import VAE, Architecture, initial_weights
-from vaeimpute._validation import hold_out, hold_out_rows
+from vaeimpute._validation import Validation, hold_out, hold_out_rows
 
 #: Largest share of a row's observed cells that a training step hides.
 _MAX_HIDDEN_RATE = 0.5
@@ -130,14 +130,20 @@ class Trained:
         Mean loss of each epoch, in nats per column.
     validation_scores : list of float
         Explained share of the held-out cells at each check; first the core's.
+    before : Trained or None
+        This model as it was before it trained on the held-out cells.
+    validation : Validation or None
+        These cells.
     """
 
     architecture: Architecture
     weights: dict[str, np.ndarray]
     core: Trained | None
     network_share: np.ndarray
-    loss_curve: list[float]
-    validation_scores: list[float]
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] = field(default_factory=list)
+    before: Trained | None = None
+    validation: Validation | None = None
 
 
 @dataclass(frozen=True)
@@ -196,7 +202,8 @@ def train(
     core = _choose_core(rows, encoding, settings, validation)
     nothing_to_judge_by = settings.early_stopping and validation is None
     if nothing_to_judge_by or not settings.hidden_layer_sizes:
-        return _core_alone(rows, encoding, settings, core, [], [])
+        alone = _core_alone(rows, encoding, settings, core)
+        return replace(alone, validation=validation)
     settings = settings.resolve(len(rows.values), _number_of_latents(settings, core))
     run = _Run(rows, encoding, settings, core, validation, generator, on_check)
     return run.train()
@@ -308,13 +315,17 @@ def _core_weights(core: FactorAnalysis, architecture: Architecture):
     return {name: weight.astype(np.float32) for name, weight in weights.items()}
 
 
-def _core_alone(rows, encoding, settings, core, loss_curve, scores) -> Trained:
+def _core_alone(rows, encoding, settings, core) -> Trained:
     """Fit the core on to all cells and leave it at that."""
-    core = _fit_core(rows, encoding, core.rank, settings, start=core)
+    on = _fit_core(rows, encoding, core.rank, settings, start=core)
+    before = _without_networks(core, encoding, settings)
+    return replace(_without_networks(on, encoding, settings), before=before)
+
+
+def _without_networks(core, encoding, settings) -> Trained:
     architecture = _core_architecture(encoding, core.rank, settings)
     weights = _core_weights(core, architecture)
-    share = np.zeros(architecture.n_columns)
-    return Trained(architecture, weights, None, share, loss_curve, scores)
+    return Trained(architecture, weights, None, np.zeros(architecture.n_columns))
 
 
 class _Run:
@@ -349,11 +360,11 @@ class _Run:
         best, best_epoch = self._steady_phase(start, settings.max_iter - anneal)
         if self._validation is not None:
             if best is start and settings.max_iter > anneal:
-                return self._core_alone()
+                return self._with_records(self._core_alone())
             share = _ANNEAL_SHARE / (1 - _ANNEAL_SHARE)
             left = settings.max_iter - len(self._loss_curve)
             anneal = min(math.ceil(share * best_epoch), left)
-        return self._outcome(self._anneal(best, max(1, anneal)))
+        return self._outcome(self._anneal(best, max(1, anneal)), best)
 
     def _steady_phase(self, state, n_epochs) -> tuple[TrainingState, int]:
         """Train at a constant rate; return the best state and its epoch."""
@@ -372,14 +383,14 @@ class _Run:
                 self._share = share
             else:
                 since += 1
-            self._report(state, score)
+            self._report(state, score, state)
             if self._is_stopped or since >= self._settings.n_iter_no_change:
                 break
         return best, best_epoch
 
     def _anneal(self, state, n_epochs) -> TrainingState:
         """Bring the learning rate down to zero along a cosine, on all cells."""
-        rows = self._engine.place(self._rows)
+        before, rows = state, self._engine.place(self._rows)
         total = n_epochs * self._n_steps
 
         def rate(step):
@@ -391,7 +402,7 @@ class _Run:
             if following is None:
                 break
             state = following
-            self._report(state, None)
+            self._report(state, None, before)
         return state
 
     def _between_checks(self, n_epochs):
@@ -456,7 +467,7 @@ class _Run:
         self._scores.append(validation.score(loss))
         return self._scores[-1], share
 
-    def _report(self, state, score) -> None:
+    def _report(self, state, score, before) -> None:
         if self._on_check is None:
             return
         losses = self._loss_curve
@@ -465,29 +476,31 @@ class _Run:
             self._n_epochs,
             losses[-1],
             score,
-            lambda: self._outcome(state),
+            lambda: self._outcome(state, before),
         )
         self._is_stopped |= bool(self._on_check(check))
 
-    def _outcome(self, state) -> Trained:
-        return Trained(
-            self._architecture,
-            self._engine.weights(state.average),
-            None if np.all(self._share == 1.0) else self._core_alone(),
-            self._share,
-            list(self._loss_curve),
-            list(self._scores),
-        )
+    def _outcome(self, state, before) -> Trained:
+        """Return a state as what training gave; `before` has seen no held-out cell."""
+        core = None if np.all(self._share == 1.0) else self._core_alone()
+        earlier = self._with_networks(before, core and core.before)
+        trained = replace(self._with_networks(state, core), before=earlier)
+        return self._with_records(trained)
+
+    def _with_networks(self, state, core: Trained | None) -> Trained:
+        weights = self._engine.weights(state.average)
+        return Trained(self._architecture, weights, core, self._share)
 
     def _core_alone(self) -> Trained:
         """Return the core fitted to all cells, without networks."""
-        return _core_alone(
-            self._rows,
-            self._encoding,
-            self._settings,
-            self._core,
-            self._loss_curve,
-            self._scores,
+        return _core_alone(self._rows, self._encoding, self._settings, self._core)
+
+    def _with_records(self, trained) -> Trained:
+        return replace(
+            trained,
+            loss_curve=list(self._loss_curve),
+            validation_scores=list(self._scores),
+            validation=self._validation,
         )
 
     def _warn_not_finite(self):

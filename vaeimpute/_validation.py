@@ -14,7 +14,7 @@ import numpy as np
 
 from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._factor_analysis import coverage
-from vaeimpute._likelihoods import pool_levels, pool_numbers
+from vaeimpute._likelihoods import pool_levels, pool_numbers, shrink
 
 #: Rows whose cells are held out, at most.
 _VALIDATION_ROWS = 4096
@@ -105,8 +105,7 @@ class Validation:
         """Return the mean gain of each column's cells, with luck taken out.
 
         Few cells of a column are held out: its mean is drawn to that of all columns
-        by as much as its sampling error explains of their spread (empirical Bayes
-        for means that are normal between columns and within them).
+        by as much as its sampling error explains of their spread.
         """
         column = self._cells[1]
         count = np.bincount(column, minlength=self.truth.values.shape[1])
@@ -114,12 +113,7 @@ class Validation:
         mean = np.bincount(column, gain, len(count)) / seen
         squares = np.bincount(column, (gain - mean[column]) ** 2, len(count))
         error = squares / (seen * np.maximum(seen - 1, 1))
-        some = count > 1
-        common = gain.mean()
-        spread = np.var(mean[some]) if np.any(some) else 0.0
-        between = max(spread - np.mean(error, where=some), 0.0) if spread else 0.0
-        trust = between / np.maximum(between + error, 1e-12) * some
-        return common + trust * (mean - common)
+        return shrink(mean, error, count > 1, gain.mean())
 
 
 def hold_out(rows, encoding, fraction, generator) -> Validation | None:

@@ -1,10 +1,10 @@
 """What the model is used for besides filling: one study for each use.
 
-Each study runs its cases one by one into a file of JSON lines, and renders them for
-docs/uses.md.
+Each study runs its cases one by one into a file of JSON lines, and renders them for its
+page in docs/.
 """
 
-from benchmarks.uses import anomalies, generation, images, labels, reduction
+from benchmarks.uses import anomalies, generation, images, intervals, labels, reduction
 
 STUDIES = {
     study.name: study
@@ -14,5 +14,6 @@ STUDIES = {
         anomalies.STUDY,
         labels.STUDY,
         images.STUDY,
+        intervals.STUDY,
     )
 }

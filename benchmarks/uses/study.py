@@ -35,6 +35,8 @@ class Study:
         Takes the parts of a key and returns the scores.
     render : callable
         Takes a frame of all rows and returns Markdown.
+    page : str
+        Where in docs/ that goes.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Study:
     cases: Callable[[], Iterable[Key]]
     solve: Callable[..., dict[str, Any]]
     render: Callable[[pd.DataFrame], str]
+    page: str = "uses.md"
 
     def run(self, path: Path, only: tuple[str, ...] = ()) -> None:
         """Append the rows of all cases, or of some tables, that a file lacks."""
