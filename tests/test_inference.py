@@ -4,8 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeClassifier,
+)
+from sklearn.model_selection import GridSearchCV
 
-from vaeimpute.inference import pool
+from vaeimpute import VAEImputer
+from vaeimpute.inference import (
+    MultipleImputationClassifier,
+    MultipleImputationRegressor,
+    pool,
+)
 
 
 @pytest.fixture
@@ -154,3 +166,91 @@ def test_bad_degrees_of_freedom(dof):
 def test_bad_confidence_level(level):
     with pytest.raises(ValueError, match=f"confidence_level: got {level!r}"):
         pool([1.0, 2.0], [1.0, 1.0]).interval(level)
+
+
+@pytest.fixture(scope="module")
+def incomplete():
+    """A table with a third of its cells missing, its rows' classes and a number."""
+    rng = np.random.default_rng(0)
+    covariance = np.full((3, 3), 0.7) + 0.3 * np.eye(3)
+    truth = rng.multivariate_normal(np.zeros(3), covariance, 400)
+    X = pd.DataFrame(truth, columns=["a", "b", "c"])
+    number = truth.sum(axis=1) + 0.3 * rng.normal(size=400)
+    classes = np.select([number < -1, number < 1], ["low", "mid"], "high")
+    return X.mask(rng.random(X.shape) < 0.3), classes, number
+
+
+LINEAR = VAEImputer(hidden_layer_sizes=(), random_state=0)
+
+
+def test_predictions_are_means_over_tables_of_their_own(incomplete):
+    X, classes, number = incomplete
+    model = MultipleImputationRegressor(LinearRegression(), LINEAR, random_state=3)
+    model.fit(X, number)
+    assert len(model.estimators_) == 5
+    tables = model.imputer_.impute_multiple(X, 5, model._seed)
+    for copy, table in zip(model.estimators_, tables, strict=True):
+        again = LinearRegression().fit(table, number)
+        np.testing.assert_allclose(copy.coef_, again.coef_)
+    each = [copy.predict(x) for copy, x in zip(model.estimators_, tables, strict=True)]
+    np.testing.assert_allclose(model.predict(X), np.mean(each, axis=0))
+    np.testing.assert_allclose(model.predict(X.iloc[[7]]), model.predict(X)[7])
+
+    model = MultipleImputationClassifier(LogisticRegression(), LINEAR, random_state=3)
+    model.fit(X, classes)
+    probabilities = model.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    expected = model.classes_[probabilities.argmax(axis=1)]
+    np.testing.assert_array_equal(model.predict(X), expected)
+    assert model.score(X, classes) > 0.7
+
+
+def test_classifiers_without_probabilities_vote(incomplete):
+    X, classes, _ = incomplete
+    model = MultipleImputationClassifier(RidgeClassifier(), LINEAR, random_state=0)
+    model.fit(X, classes)
+    assert not hasattr(model, "predict_proba")
+    tables = model.imputer_.impute_multiple(X, 5, model._seed)
+    votes = [copy.predict(x) for copy, x in zip(model.estimators_, tables, strict=True)]
+    most = pd.DataFrame(votes).mode().iloc[0]  # the first of equals, in order
+    np.testing.assert_array_equal(model.predict(X), most)
+
+
+def test_without_gaps_the_estimator_itself_predicts(incomplete):
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(60, 3)), rng.normal(size=60)
+    model = MultipleImputationRegressor(LinearRegression(), LINEAR).fit(X, y)
+    alone = LinearRegression().fit(X, y)
+    np.testing.assert_allclose(model.predict(X), alone.predict(X))
+
+
+def test_predicting_estimators_tune_in_grids(incomplete):
+    X, _, number = incomplete
+    model = MultipleImputationRegressor(Ridge(), LINEAR, random_state=0)
+    grid = {"estimator__alpha": [1e-3, 1e6], "n_imputations": [2]}
+    search = GridSearchCV(model, grid, cv=2).fit(X, number)
+    assert search.best_params_ == {"estimator__alpha": 1e-3, "n_imputations": 2}
+
+
+def test_coefficients_of_tables_are_not_drawn_to_zero(incomplete):
+    # Means alone in the gaps would make the slope of one column on another too steep.
+    X, _, _ = incomplete
+    tables = LINEAR.fit(X).impute_multiple(X, 20, random_state=0)
+    slopes = [np.polyfit(table["a"], table["b"], 1)[0] for table in tables]
+    assert np.mean(slopes) == pytest.approx(0.7, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_imputations": 0}, "n_imputations"),
+        ({"imputer": "mean"}, "imputer"),
+        ({"estimator": LINEAR}, "estimator"),
+    ],
+)
+def test_bad_parameters_of_predicting_estimators(incomplete, parameters, message):
+    X, _, number = incomplete
+    model = MultipleImputationRegressor(LinearRegression(), LINEAR)
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**parameters).fit(X, number)
+    assert not hasattr(model, "estimators_")

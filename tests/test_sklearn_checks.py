@@ -13,7 +13,14 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, clone, is_outlier_detector
+from sklearn.base import (
+    BaseEstimator,
+    clone,
+    is_classifier,
+    is_outlier_detector,
+    is_regressor,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -24,10 +31,16 @@ from vaeimpute import (
     VAERegressor,
     VAETransformer,
 )
+from vaeimpute.inference import (
+    MultipleImputationClassifier,
+    MultipleImputationRegressor,
+)
 
 SIZES = {"hidden_layer_sizes": (8,), "max_iter": 2, "batch_size": 32}
 
 TINY = VAEImputer(n_components=2, **SIZES, random_state=0)
+
+LINEAR = VAEImputer(n_components=2, hidden_layer_sizes=(), random_state=0)
 
 # All epochs are trained, or networks that do not pay would be left out.
 TRANSFORMERS = [
@@ -37,6 +50,8 @@ TRANSFORMERS = [
 ESTIMATORS = [
     *TRANSFORMERS,
     *(of(TINY) for of in (VAEClassifier, VAERegressor, VAEOutlierDetector)),
+    MultipleImputationClassifier(LogisticRegression(), LINEAR, n_imputations=2),
+    MultipleImputationRegressor(LinearRegression(), LINEAR, n_imputations=2),
 ]
 
 
@@ -131,7 +146,7 @@ def test_tags_excuse_nothing(estimator):
     assert not tags._skip_test
     assert tags.requires_fit
     assert tags.input_tags.allow_nan
-    predicts = isinstance(estimator, VAEClassifier | VAERegressor)
+    predicts = is_classifier(estimator) or is_regressor(estimator)
     assert tags.target_tags.required == predicts
     for of_kind in filter(None, (tags.classifier_tags, tags.regressor_tags)):
         assert not of_kind.poor_score

@@ -1,15 +1,33 @@
-"""Inference from multiply imputed tables: Rubin's rules."""
+"""Inference and prediction from multiply imputed tables.
+
+`pool` makes one estimate of those from several tables, by Rubin's rules. The estimators
+fit one of scikit-learn's to each of several tables and pool what these predict.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
+from sklearn.base import (
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    RegressorMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from vaeimpute._imputer_based import ImputerBased
+from vaeimpute._predictive import check_confidence_level
 
 
 @dataclass(frozen=True)
@@ -60,12 +78,7 @@ class Pooled:
         -------
         lower, upper : ndarray of shape (n_parameters,)
         """
-        is_number = isinstance(confidence_level, Real)
-        if not is_number or not 0 < confidence_level < 1:
-            raise ValueError(
-                f"confidence_level: got {confidence_level!r}, expected a number in "
-                "(0, 1)."
-            )
+        check_confidence_level(confidence_level)
         reach = stats.t.ppf(0.5 + 0.5 * confidence_level, self.dof)
         reach = reach * self.standard_error
         return self.estimate - reach, self.estimate + reach
@@ -172,6 +185,234 @@ def pool(
         m,
         names,
     )
+
+
+class _MultipleImputation(MetaEstimatorMixin, ImputerBased):
+    """Copies of an estimator, each fitted to a table of its own."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **ImputerBased._parameter_constraints,
+        "estimator": [HasMethods(["fit", "predict"])],
+        "n_imputations": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, estimator, imputer=None, *, n_imputations=5, random_state=None):
+        self.estimator = estimator
+        self.imputer = imputer
+        self.n_imputations = n_imputations
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        """Return scikit-learn's tags: targets are those of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags = get_tags(self.estimator).target_tags
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Draw tables and fit the estimator to each.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            As `VAEImputer` takes it.
+        y : array-like of shape (n_samples,)
+            No missing values.
+
+        Returns
+        -------
+        self : object
+        """
+        if y is None:
+            raise ValueError(
+                "This estimator requires y to be passed, but the target y is None."
+            )
+        with self._all_or_nothing():
+            X = self._check_table(X, reset=True)
+            generator = check_random_state(self.random_state)
+            self._seed = int(generator.randint(np.iinfo(np.int32).max))
+            self.imputer_ = self._new_imputer().fit(X)
+            tables = self._tables(X, self.n_imputations)
+            self.estimators_ = [clone(self.estimator).fit(x, y) for x in tables]
+        return self
+
+    def _tables(self, X, n_imputations):
+        return self.imputer_.impute_multiple(X, n_imputations, self._seed)
+
+    def _answers(self, X, method):
+        """Return what each copy says of a table of its own, (n_imputations, ...)."""
+        check_is_fitted(self)
+        tables = self._tables(self._check_table(X), len(self.estimators_))
+        pairs = zip(self.estimators_, tables, strict=True)
+        return np.array([getattr(copy, method)(table) for copy, table in pairs])
+
+
+class MultipleImputationRegressor(RegressorMixin, _MultipleImputation):
+    """Regressor fitted to several imputed tables, whose predictions are pooled.
+
+    A `VAEImputer` draws the missing cells of a table several times, and a copy of the
+    estimator is fitted to each of the tables. To predict, the new rows are drawn as
+    often, each copy predicts from one of the drawn tables, and their mean is returned.
+    Other than with one filled table, no cell counts as if it had been observed.
+
+    Parameters
+    ----------
+    estimator : regressor of scikit-learn
+        Often a pipeline that encodes levels.
+    imputer : VAEImputer or None, default=None
+        Unfitted; None is ``VAEImputer()``.
+    n_imputations : int, default=5
+        Tables, and copies of the estimator.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draws, and of the imputer in place of its own.
+
+    Attributes
+    ----------
+    imputer_ : VAEImputer
+        Fitted to X alone: it does not see y.
+    estimators_ : list of n_imputations fitted estimators
+    n_features_in_ : int
+        Columns seen at `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if all are strings.
+
+    See Also
+    --------
+    pool : Estimates and their variances, from tables of `impute_multiple`.
+
+    Notes
+    -----
+    A row is drawn by its own cells and the seed: a row of the fitted table is drawn
+    again as it was.
+
+    References
+    ----------
+    Rubin (1987), *Multiple imputation for nonresponse in surveys*.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from vaeimpute import VAEImputer
+    >>> from vaeimpute.datasets import load_penguins
+    >>> from vaeimpute.inference import MultipleImputationRegressor
+    >>> penguins = load_penguins().dropna(subset="body_mass_g")
+    >>> X = penguins[["bill_length_mm", "bill_depth_mm", "flipper_length_mm"]]
+    >>> imputer = VAEImputer(hidden_layer_sizes=())
+    >>> model = MultipleImputationRegressor(LinearRegression(), imputer, random_state=0)
+    >>> model.fit(X, penguins["body_mass_g"]).score(X, penguins["body_mass_g"]) > 0.7
+    True
+    """
+
+    def predict(self, X):
+        """Return the mean of the copies' predictions.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        return self._answers(X, "predict").mean(axis=0)
+
+
+class MultipleImputationClassifier(ClassifierMixin, _MultipleImputation):
+    """Classifier fitted to several imputed tables, whose predictions are pooled.
+
+    A `VAEImputer` draws the missing cells of a table several times, and a copy of the
+    estimator is fitted to each of the tables. To predict, the new rows are drawn as
+    often, each copy predicts from one of the drawn tables, and their probabilities are
+    averaged, or, where it has none, their votes counted. Other than with one filled
+    table, no cell counts as if it had been observed.
+
+    Parameters
+    ----------
+    estimator : classifier of scikit-learn
+        Often a pipeline that encodes levels.
+    imputer : VAEImputer or None, default=None
+        Unfitted; None is ``VAEImputer()``.
+    n_imputations : int, default=5
+        Tables, and copies of the estimator.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draws, and of the imputer in place of its own.
+
+    Attributes
+    ----------
+    imputer_ : VAEImputer
+        Fitted to X alone: it does not see y.
+    estimators_ : list of n_imputations fitted estimators
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+        Columns seen at `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if all are strings.
+
+    See Also
+    --------
+    pool : Estimates and their variances, from tables of `impute_multiple`.
+
+    Notes
+    -----
+    A row is drawn by its own cells and the seed: a row of the fitted table is drawn
+    again as it was.
+
+    References
+    ----------
+    Rubin (1987), *Multiple imputation for nonresponse in surveys*.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from vaeimpute import VAEImputer
+    >>> from vaeimpute.datasets import load_penguins
+    >>> from vaeimpute.inference import MultipleImputationClassifier
+    >>> penguins = load_penguins()
+    >>> X = penguins[["bill_length_mm", "bill_depth_mm"]]
+    >>> imputer = VAEImputer(hidden_layer_sizes=())
+    >>> model = MultipleImputationClassifier(
+    ...     LogisticRegression(), imputer, random_state=0
+    ... )
+    >>> model.fit(X, penguins["species"]).score(X, penguins["species"]) > 0.9
+    True
+    """
+
+    @property
+    def classes_(self):
+        """Return the classes seen at `fit`."""
+        return self.estimators_[0].classes_
+
+    def predict(self, X):
+        """Return the class with the largest mean probability, or the most votes.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        if hasattr(self, "predict_proba"):
+            return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        votes = self._answers(X, "predict")
+        counts = np.sum(votes[:, :, None] == self.classes_, axis=0)
+        return self.classes_[np.argmax(counts, axis=1)]
+
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))
+    def predict_proba(self, X):
+        """Return the mean of the copies' probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+        """
+        return self._answers(X, "predict_proba").mean(axis=0)
 
 
 def _checked(estimates, variances) -> tuple[np.ndarray, np.ndarray]:
