@@ -272,7 +272,7 @@ def test_core_is_chosen_without_the_held_out_cells(table):
     blanked = replace(validation, training=Rows(values, validation.training.observed))
 
     first, second = (
-        _training._choose_core(rows, encoding, settings, each)
+        _training._choose_core(rows, encoding, settings, each, np.random.default_rng(1))
         for each in (validation, blanked)
     )
 
@@ -280,6 +280,25 @@ def test_core_is_chosen_without_the_held_out_cells(table):
 
 
 # The core.
+
+
+def test_few_held_out_cells_are_held_out_more_often(monkeypatch):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(120, 2)) @ rng.normal(size=(2, 9))
+    values += 0.3 * rng.normal(size=values.shape)
+    rows, encoding = encode(values)
+
+    def chosen_rank(seed):
+        generator = np.random.default_rng(seed)
+        validation = hold_out(rows, encoding, 0.02, generator)
+        return _training._choose_core(
+            rows, encoding, Settings(), validation, generator
+        ).rank
+
+    often = [chosen_rank(seed) for seed in range(20)]
+    monkeypatch.setattr(_training, "_MAX_HOLD_OUTS", 1)
+    once = [chosen_rank(seed) for seed in range(20)]
+    assert often.count(2) >= once.count(2) + 2, (often, once)
 
 
 def test_rank_follows_the_table():
@@ -291,7 +310,7 @@ def test_rank_follows_the_table():
     settings = Settings()
     validation = hold_out(rows, encoding, 0.1, rng)
 
-    core = _training._choose_core(rows, encoding, settings, validation)
+    core = _training._choose_core(rows, encoding, settings, validation, rng)
 
     assert core.rank in (2, 4)
     scores = {}

@@ -33,8 +33,11 @@ _MAX_HIDDEN_RATE = 0.5
 #: term of all rows; the bound costs most of a step (docs/experiments.md, trial 41).
 _ROWS_PER_BOUND = 4
 
-#: Rank search: larger ranks tried after the best so far, and the work of one EM
-#: step (rows x values x rank^2) above which a sample of the rows must do.
+#: Rank search: held-out cells that ranks are told apart by, if it takes no more than so
+#: many hold-outs (docs/experiments.md, trial 53), larger ranks tried after the best so
+#: far, and the work of one EM step (rows x values x rank^2) above which a sample of the
+#: rows must do.
+_RANK_CELLS, _MAX_HOLD_OUTS = 1_000, 5
 _RANK_PATIENCE = 2
 _CORE_WORK = 2**29
 
@@ -197,9 +200,8 @@ def train(
     generator = np.random.default_rng(seed)
     validation = None
     if settings.early_stopping:
-        held_out = hold_out_rows if settings.is_bottleneck else hold_out
-        validation = held_out(rows, encoding, settings.validation_fraction, generator)
-    core = _choose_core(rows, encoding, settings, validation)
+        validation = _held_out(rows, encoding, settings, generator)
+    core = _choose_core(rows, encoding, settings, validation, generator)
     nothing_to_judge_by = settings.early_stopping and validation is None
     if nothing_to_judge_by or not settings.hidden_layer_sizes:
         alone = _core_alone(rows, encoding, settings, core)
@@ -209,7 +211,12 @@ def train(
     return run.train()
 
 
-def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
+def _held_out(rows, encoding, settings, generator) -> Validation | None:
+    hold = hold_out_rows if settings.is_bottleneck else hold_out
+    return hold(rows, encoding, settings.validation_fraction, generator)
+
+
+def _choose_core(rows, encoding, settings, validation, generator) -> FactorAnalysis:
     """Fit the core at the rank that predicts held-out cells best."""
     n_values = _core_architecture(encoding, 1, settings).n_values
     if settings.n_components != "auto":
@@ -219,16 +226,32 @@ def _choose_core(rows, encoding, settings, validation) -> FactorAnalysis:
     else:
         ranks = _candidate_ranks(n_values)
     training = rows if validation is None else validation.training
-    cores, scores = [], []
+    if len(ranks) == 1:
+        return _fit_core(training, encoding, ranks[0], settings)
+    others = _more_held_out(rows, encoding, settings, validation, generator)
+    cores, losses = [], []
     for rank in ranks:
         cores.append(_fit_core(training, encoding, rank, settings))
-        if len(ranks) == 1:
-            return cores[0]
-        answers = _core_answers(cores[-1], encoding, validation, settings)
-        scores.append(validation.score(validation.losses(answers).sum()))
-        if len(scores) - np.argmax(scores) > _RANK_PATIENCE:
+        losses.append(_core_loss(cores[-1], encoding, validation, settings))
+        for other in others:
+            core = _fit_core(other.training, encoding, rank, settings)
+            losses[-1] += _core_loss(core, encoding, other, settings)
+        if len(losses) - np.argmin(losses) > _RANK_PATIENCE:
             break
-    return cores[np.argmax(scores)]
+    return cores[np.argmin(losses)]
+
+
+def _more_held_out(rows, encoding, settings, validation, generator) -> list[Validation]:
+    """Hold out other cells, as often as it takes for enough to tell ranks by."""
+    count = math.ceil(_RANK_CELLS / validation.n_cells)
+    generators = generator.spawn(min(count, _MAX_HOLD_OUTS) - 1)
+    more = (_held_out(rows, encoding, settings, other) for other in generators)
+    return [validation for validation in more if validation is not None]
+
+
+def _core_loss(core, encoding, validation, settings) -> float:
+    answers = _core_answers(core, encoding, validation, settings)
+    return float(validation.losses(answers).sum())
 
 
 def _number_of_latents(settings: Settings, core: FactorAnalysis) -> int:

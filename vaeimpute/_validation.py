@@ -49,6 +49,11 @@ class Validation:
         row, column = np.nonzero(held_out)
         return row, column, self.truth.values[row, column].astype(float)
 
+    @property
+    def n_cells(self) -> int:
+        """How many cells are held out."""
+        return len(self._cells[0])
+
     @cached_property
     def _is_number(self) -> np.ndarray:
         return self._cells[1] < len(self.encoding.numeric)
