@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.base import clone
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
@@ -13,10 +14,12 @@ from sklearn.linear_model import (
 from sklearn.model_selection import GridSearchCV
 
 from vaeimpute import VAEImputer
+from vaeimpute.datasets import load_penguins
 from vaeimpute.inference import (
     MultipleImputationClassifier,
     MultipleImputationRegressor,
     pool,
+    sensitivity,
 )
 
 
@@ -254,3 +257,60 @@ def test_bad_parameters_of_predicting_estimators(incomplete, parameters, message
     with pytest.raises(ValueError, match=message):
         model.set_params(**parameters).fit(X, number)
     assert not hasattr(model, "estimators_")
+
+
+def mean_of_b(table):
+    return pd.Series({"mean of b": table["b"].mean()}), [table["b"].var() / len(table)]
+
+
+def test_estimates_move_with_the_missing_cells(incomplete):
+    X, _, _ = incomplete
+    fitted = clone(LINEAR).fit(X)
+    moved = sensitivity(
+        fitted, X, mean_of_b, {"b": [-1.0, 0.0, 0.5]}, n_imputations=3, random_state=0
+    )
+    assert moved.index.names == ["b", "parameter"]
+    estimate = moved.xs("mean of b", level="parameter")["estimate"]
+    # A shift of one standard deviation of the observed cells, in the missing ones.
+    step = X["b"].std(ddof=0) * X["b"].isna().mean()
+    np.testing.assert_allclose(estimate - estimate[0.0], step * estimate.index)
+
+
+def test_shifts_move_drawn_cells_on_the_scale_of_their_column(incomplete):
+    X, _, _ = incomplete
+    X = X.assign(d=np.exp(X["a"].fillna(X["b"]) + 0.1))
+    fitted = clone(LINEAR).fit(X)
+    assert fitted.likelihoods_["d"] == "lognormal"
+    (plain,) = fitted.impute_multiple(X, 1, random_state=0)
+    (moved,) = fitted.impute_multiple(X, 1, random_state=0, delta={"d": -1.0, "c": 0.5})
+    missing = X.isna()
+    assert moved[~missing].equals(plain[~missing])
+    ratio = (moved["d"] / plain["d"])[missing["d"]]
+    np.testing.assert_allclose(np.log(ratio), -np.log(X["d"]).std(ddof=0), rtol=1e-4)
+    difference = (moved["c"] - plain["c"])[missing["c"]]
+    np.testing.assert_allclose(difference, 0.5 * X["c"].std(ddof=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("delta", "message"),
+    [
+        ({"income": 1.0}, "delta: got 'income'"),
+        ({"species": 1.0}, "delta: got a shift of column 'species', modelled as"),
+        ({"body_mass_g": "much"}, "delta: got 'much' for column 'body_mass_g'"),
+        ({"body_mass_g": np.nan}, "delta: got nan for column 'body_mass_g'"),
+        ([0.1], "delta: got .* expected a dictionary"),
+    ],
+)
+def test_bad_shifts(delta, message):
+    penguins = load_penguins()
+    fitted = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+    with pytest.raises(ValueError, match=f"(?i){message}"):
+        fitted.impute_multiple(penguins, 2, delta=delta)
+
+
+@pytest.mark.parametrize("deltas", [{}, {"a": []}, {"a": [0.0], "b": [0.0, 1.0]}])
+def test_steps_of_shifts_go_together(incomplete, deltas):
+    X, _, _ = incomplete
+    fitted = clone(LINEAR).fit(X)
+    with pytest.raises(ValueError, match="deltas: got shifts of shapes"):
+        sensitivity(fitted, X, mean_of_b, deltas)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -38,7 +40,7 @@ class UncertaintyMixin:
     bounds and assembles what it fills in.
     """
 
-    def impute_multiple(self, X, n_imputations=5, random_state=None):
+    def impute_multiple(self, X, n_imputations=5, random_state=None, *, delta=None):
         """Fill the missing cells of a table several times, each time by a draw.
 
         Each table is one that there might be: its cells are drawn together from what
@@ -53,6 +55,11 @@ class UncertaintyMixin:
         n_imputations : int, default=5
         random_state : int, RandomState instance or None, default=None
             An integer makes the draws repeatable.
+        delta : dict of column to float, default=None
+            By how much drawn numbers are moved, in standard deviations of the column's
+            observed ones (of their logarithms or log-odds, where `likelihoods_` says
+            so): what is missing because of its own value lies elsewhere than the
+            observed cells tell. See `vaeimpute.inference.sensitivity`.
 
         Returns
         -------
@@ -63,7 +70,8 @@ class UncertaintyMixin:
         Raises
         ------
         ValueError
-            If `n_imputations` is no positive integer.
+            If `n_imputations` is no positive integer, or `delta` names a column that is
+            unknown or holds no numbers.
 
         Notes
         -----
@@ -93,7 +101,8 @@ class UncertaintyMixin:
         X = self._check_table(X)
         generator = check_random_state(random_state)
         seeds = generator.randint(np.iinfo(np.int32).max, size=n_imputations)
-        return [self._filled(X, partial(self._draws, seed=seed)) for seed in seeds]
+        draws = partial(self._draws, shift=self._shifts(delta or {}))
+        return [self._filled(X, partial(draws, seed=seed)) for seed in seeds]
 
     def predict_interval(self, X, confidence_level=0.95):
         """Return between which ends each missing number is likely to lie.
@@ -240,16 +249,40 @@ class UncertaintyMixin:
             for j in sorted(parts[0])
         }
 
-    def _draws(self, values, chosen, seed):
-        """Return draws of all cells, under one draw of the model."""
+    def _shifts(self, delta):
+        """Return by how much to move the standardised scores of numeric columns."""
+        if not isinstance(delta, Mapping):
+            raise ValueError(f"delta: got {delta!r}, expected a dictionary of columns.")
+        encoding, shifts = self._encoding, np.zeros(len(self._encoding.numeric))
+        places = {
+            int(encoding.numeric[k]): k for k in np.flatnonzero(encoding.are_numbers)
+        }
+        at = self._schema.positions(delta, "delta")
+        for j, shift in zip(at, delta.values(), strict=True):
+            label = self._schema.columns[j].label
+            if j not in places:
+                raise ValueError(
+                    f"delta: got a shift of {label}, modelled as "
+                    f"{encoding.likelihood_names().get(j, 'nothing')!r}, expected "
+                    "columns modelled as numbers."
+                )
+            if not isinstance(shift, Real) or not np.isfinite(shift):
+                raise ValueError(
+                    f"delta: got {shift!r} for {label}, expected a finite number."
+                )
+            shifts[places[j]] = shift
+        return shifts
+
+    def _draws(self, values, chosen, seed, shift=0.0):
+        """Return draws of all cells, under one draw of the model, and move them."""
         model = self._model.replicate(np.random.default_rng([seed, 1]))
         seeds = content_seeds(values, seed)
 
         def draw(at):
             streams = RowStreams(seeds[i] for i in at)
             rows = self._encoding.encode(values[at])
-            draws = model.draw_around_guesses(rows, streams)
-            return self._encoding.decode_draws(values[at], *draws)
+            numbers, log_levels = model.draw_around_guesses(rows, streams)
+            return self._encoding.decode_draws(values[at], numbers + shift, log_levels)
 
         return self._answers(values, chosen, draw)
 
