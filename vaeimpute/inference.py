@@ -461,7 +461,7 @@ class MultipleImputationClassifier(ClassifierMixin, _MultipleImputation):
     >>> X = penguins[["bill_length_mm", "bill_depth_mm"]]
     >>> imputer = VAEImputer(hidden_layer_sizes=())
     >>> model = MultipleImputationClassifier(
-    ...     LogisticRegression(), imputer, random_state=0
+    ...     LogisticRegression(max_iter=1_000), imputer, random_state=0
     ... )
     >>> model.fit(X, penguins["species"]).score(X, penguins["species"]) > 0.9
     True
