@@ -192,10 +192,11 @@ def summary(results: pd.DataFrame, judged: str) -> pd.DataFrame:
 
     Columns: `rmse` and `mae`, the geometric means of ratios; `accuracy`, the mean
     difference; each of them with the number of cases that both finished, `n_rmse` and
-    so on; `outcomes` by RMSE; `seconds`, the ratio of total seconds to fit.
+    so on; `outcomes` by RMSE; `seconds`, the ratio of total processor seconds, and
+    `n_seconds`.
     """
     rivals = [name for name in results["method"].unique() if name != judged]
-    seconds = scores(results, "fit_seconds")
+    seconds = scores(results, "processor_seconds")
     tables = [
         with_best(scores(results, metric.key), judged, metric)
         for metric in (RMSE, MAE, ACCURACY)
@@ -203,7 +204,8 @@ def summary(results: pd.DataFrame, judged: str) -> pd.DataFrame:
     rows = {}
     for rival in [*rivals, BEST]:
         rmse, mae, accuracy = (pair(table, judged, rival) for table in tables)
-        total = pair(seconds, judged, rival).sum()
+        timed = pair(seconds, judged, rival)
+        total = timed.sum()
         rows[rival] = {
             "rmse": mean_ratio(rmse),
             "n_rmse": len(rmse),
@@ -213,6 +215,7 @@ def summary(results: pd.DataFrame, judged: str) -> pd.DataFrame:
             "n_accuracy": len(accuracy),
             "outcomes": outcomes(rmse, RMSE),
             "seconds": total["judged"] / total["rival"] if total["rival"] else nan,
+            "n_seconds": len(timed),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

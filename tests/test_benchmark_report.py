@@ -30,6 +30,7 @@ def toy_row(mask, rmse, fit_seconds=1.0, dataset="toy", method="zero", **changed
     case |= {"mask": mask, "method": method}
     size = {"n_rows": 50, "n_columns": 3, "cells": f"{dataset}{mask}"}
     result = {"rmse": rmse, "fit_seconds": fit_seconds, "error": None}
+    result |= {"processor_seconds": fit_seconds}
     return case | size | result | {"environment": {"python": "3"}} | changed
 
 
@@ -103,12 +104,12 @@ def test_ratio_is_the_geometric_mean_over_cases_that_both_finished():
 
 def test_summary_of_a_rival_and_of_the_best_one():
     found = results({"vae": [0.4, 0.9], "knn": [0.8, 0.3], "mean": [0.5, 1.0]})
-    found = found.assign(mae=0.5, accuracy=nan, fit_seconds=[8, 4, 1, 2, 1, FAILED])
-    found.loc[found["fit_seconds"] == FAILED, "fit_seconds"] = nan
+    found = found.assign(mae=0.5, accuracy=nan, processor_seconds=[8, 4, 1, 2, 1, nan])
 
     summary = ranking.summary(found, "vae")
     assert list(summary.index) == ["knn", "mean", BEST]
     assert summary["seconds"].tolist() == pytest.approx([4, 8, nan], nan_ok=True)
+    assert summary["n_seconds"].tolist() == [2, 1, 0]
     # √(1/2 · 3), and beside the better of two in each case √(4/5 · 3).
     assert summary.loc["knn", "rmse"] == pytest.approx(np.sqrt(1.5))
     assert summary.loc[BEST, "rmse"] == pytest.approx(np.sqrt(2.4))
@@ -362,7 +363,7 @@ def test_summary_has_a_line_per_rival_and_its_failures():
     vae, mean, knn, best = lines[2:]
     assert (vae[0], vae[8]) == ("vae", "0 of 8")
     assert mean[:3] == ["mean", "0.400", "8"]
-    assert mean[-4:] == ["4–0–0", "0 of 8", "1.0", "1"]
+    assert mean[-5:] == ["4–0–0", "0 of 8", "1.0", "1", "8"]
     assert knn[:3] + knn[7:9] == ["knn", "0.500", "4", "2–0–0", "4 of 8"]
     # The best is the mean where knn failed: √(0.4 · 0.5).
     assert best[:3] == [BEST, "0.447", "8"]
