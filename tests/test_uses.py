@@ -12,7 +12,15 @@ from benchmarks import report
 from benchmarks.__main__ import main
 from benchmarks.problems import Part
 from benchmarks.protocol import read_lines
-from benchmarks.uses import STUDIES, anomalies, generation, intervals, labels, reduction
+from benchmarks.uses import (
+    STUDIES,
+    anomalies,
+    coefficients,
+    generation,
+    intervals,
+    labels,
+    reduction,
+)
 from benchmarks.uses.study import Study
 
 PAGE = Path(__file__).parents[1] / "docs" / "uses.md"
@@ -225,3 +233,28 @@ def test_intervals_are_scored_against_the_truth():
     # Gneiting & Raftery 2007, eq. 43, at the best ends: 2 phi(z) / 0.1.
     assert found["interval_score_0.8"] == pytest.approx(3.51, abs=0.1)
     assert (found["columns_off_0.8"], found["columns_off_0.95"]) == (0, 2)
+
+
+@pytest.mark.parametrize("design", coefficients.DESIGNS)
+def test_regressions_have_the_coefficients_that_tables_are_drawn_with(design):
+    rng = np.random.default_rng(0)
+    tables = [coefficients.DESIGNS[design](rng) for _ in range(200)]
+    estimates = [coefficients.regression(table)[0] for table in tables]
+    np.testing.assert_allclose(
+        np.mean(estimates, axis=0), coefficients.SLOPES, atol=0.05
+    )
+    hidden = [np.isnan(coefficients.hide(table, rng)).mean(axis=0) for table in tables]
+    np.testing.assert_allclose(np.mean(hidden, axis=0), [0.3, 0.3, 0, 0], atol=0.02)
+
+
+def test_coefficients_are_counted_over_batches(monkeypatch):
+    monkeypatch.setattr(coefficients, "N_TABLES", 3)
+    method = "rows without a gap"
+    rows = [
+        {"design": "normal", "method": method, "batch": batch}
+        | coefficients.solve("normal", method, batch)
+        for batch in range(2)
+    ]
+    text = coefficients.render(pd.DataFrame(rows))
+    share = sum(row["inside"][0] for row in rows) / 6
+    assert f"| normal | {method} | intercept | 6 | {share:.3f} |" in text

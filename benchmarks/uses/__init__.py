@@ -4,7 +4,15 @@ Each study runs its cases one by one into a file of JSON lines, and renders them
 page in docs/.
 """
 
-from benchmarks.uses import anomalies, generation, images, intervals, labels, reduction
+from benchmarks.uses import (
+    anomalies,
+    coefficients,
+    generation,
+    images,
+    intervals,
+    labels,
+    reduction,
+)
 
 STUDIES = {
     study.name: study
@@ -15,5 +23,6 @@ STUDIES = {
         labels.STUDY,
         images.STUDY,
         intervals.STUDY,
+        coefficients.STUDY,
     )
 }
