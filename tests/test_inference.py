@@ -191,13 +191,15 @@ def test_predictions_are_means_over_tables_of_their_own(incomplete):
     model = MultipleImputationRegressor(LinearRegression(), LINEAR, random_state=3)
     model.fit(X, number)
     assert len(model.estimators_) == 5
-    tables = model.imputer_.impute_multiple(X, 5, model._seed)
-    for copy, table in zip(model.estimators_, tables, strict=True):
-        again = LinearRegression().fit(table, number)
-        np.testing.assert_allclose(copy.coef_, again.coef_)
+    slopes = np.array([copy.coef_ for copy in model.estimators_])
+    assert np.all(slopes.std(axis=0) > 0)
+    tables = model.imputer_._impute_by_content(X, model._seeds)
+    assert tables[0].equals(X.where(X.notna(), tables[0]))
     each = [copy.predict(x) for copy, x in zip(model.estimators_, tables, strict=True)]
     np.testing.assert_allclose(model.predict(X), np.mean(each, axis=0))
     np.testing.assert_allclose(model.predict(X.iloc[[7]]), model.predict(X)[7])
+    thrice = model.predict(X.iloc[[7, 7, 2, 7]])
+    assert thrice[0] == thrice[1] == thrice[3] != thrice[2]
 
     model = MultipleImputationClassifier(LogisticRegression(), LINEAR, random_state=3)
     model.fit(X, classes)
@@ -213,13 +215,13 @@ def test_classifiers_without_probabilities_vote(incomplete):
     model = MultipleImputationClassifier(RidgeClassifier(), LINEAR, random_state=0)
     model.fit(X, classes)
     assert not hasattr(model, "predict_proba")
-    tables = model.imputer_.impute_multiple(X, 5, model._seed)
+    tables = model.imputer_._impute_by_content(X, model._seeds)
     votes = [copy.predict(x) for copy, x in zip(model.estimators_, tables, strict=True)]
     most = pd.DataFrame(votes).mode().iloc[0]  # the first of equals, in order
     np.testing.assert_array_equal(model.predict(X), most)
 
 
-def test_without_gaps_the_estimator_itself_predicts(incomplete):
+def test_without_gaps_the_estimator_itself_predicts():
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(60, 3)), rng.normal(size=60)
     model = MultipleImputationRegressor(LinearRegression(), LINEAR).fit(X, y)
@@ -235,12 +237,27 @@ def test_predicting_estimators_tune_in_grids(incomplete):
     assert search.best_params_ == {"estimator__alpha": 1e-3, "n_imputations": 2}
 
 
-def test_coefficients_of_tables_are_not_drawn_to_zero(incomplete):
-    # Means alone in the gaps would make the slope of one column on another too steep.
+def test_columns_correlate_in_drawn_tables_as_in_whole_ones(incomplete):
     X, _, _ = incomplete
-    tables = LINEAR.fit(X).impute_multiple(X, 20, random_state=0)
-    slopes = [np.polyfit(table["a"], table["b"], 1)[0] for table in tables]
-    assert np.mean(slopes) == pytest.approx(0.7, abs=0.1)
+    fitted = clone(LINEAR).fit(X)
+    tables = fitted.impute_multiple(X, 20, random_state=0)
+    drawn = np.mean([np.corrcoef(table["a"], table["b"])[0, 1] for table in tables])
+    assert drawn == pytest.approx(0.7, abs=0.08)
+    filled = fitted.transform(X)  # guesses lie on the line, and correlate too well
+    assert np.corrcoef(filled["a"], filled["b"])[0, 1] > drawn + 0.03
+
+
+def test_targets_are_checked_before_anything_is_trained(incomplete):
+    class Untouched(VAEImputer):
+        def fit(self, X, y=None):
+            raise AssertionError("trained")
+
+    X, _, number = incomplete
+    model = MultipleImputationRegressor(LinearRegression(), Untouched())
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(X, number[:-1])
+    with pytest.raises(ValueError, match="y contains NaN"):
+        model.fit(X, np.where(number > 1, np.nan, number))
 
 
 @pytest.mark.parametrize(
@@ -299,6 +316,8 @@ def test_shifts_move_drawn_cells_on_the_scale_of_their_column(incomplete):
         ({"body_mass_g": "much"}, "delta: got 'much' for column 'body_mass_g'"),
         ({"body_mass_g": np.nan}, "delta: got nan for column 'body_mass_g'"),
         ([0.1], "delta: got .* expected a dictionary"),
+        ([], "delta: got .* expected a dictionary"),
+        (np.array([1.0, 2.0]), "delta: got .* expected a dictionary"),
     ],
 )
 def test_bad_shifts(delta, message):
@@ -308,9 +327,21 @@ def test_bad_shifts(delta, message):
         fitted.impute_multiple(penguins, 2, delta=delta)
 
 
-@pytest.mark.parametrize("deltas", [{}, {"a": []}, {"a": [0.0], "b": [0.0, 1.0]}])
+@pytest.mark.parametrize(
+    "deltas", [{}, {"a": []}, {"a": [0, 0]}, {"a": [0], "b": [0, 1]}]
+)
 def test_steps_of_shifts_go_together(incomplete, deltas):
     X, _, _ = incomplete
     fitted = clone(LINEAR).fit(X)
-    with pytest.raises(ValueError, match="deltas: got shifts of shapes"):
+    with pytest.raises(ValueError, match="deltas: got s"):
         sensitivity(fitted, X, mean_of_b, deltas)
+
+
+def test_shifts_lead_beyond_what_was_observed(incomplete):
+    X, _, _ = incomplete
+    X = X.assign(a=np.rint(40 + 4 * X["a"]))
+    fitted = clone(LINEAR).fit(X)
+    (plain,) = fitted.impute_multiple(X, 1, random_state=0)
+    (moved,) = fitted.impute_multiple(X, 1, random_state=0, delta={"a": 5.0})
+    difference = (moved["a"] - plain["a"])[X["a"].isna()]
+    np.testing.assert_allclose(difference, 5.0 * X["a"].std(ddof=0), rtol=1e-4)

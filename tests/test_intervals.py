@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from vaeimpute import VAEImputer
+from vaeimpute import VAEImputer, _uncertainty
 from vaeimpute._predictive import Calibration, Predictive
 from vaeimpute.datasets import load_penguins
 
@@ -35,19 +35,53 @@ def test_quantiles_of_a_mixture_are_those_of_its_draws(mixture):
         assert np.mean(draws <= quantile) == pytest.approx(level, abs=0.005)
 
 
+def test_quantiles_far_out_are_those_of_the_nearer_component():
+    shares = np.array([[1.0, np.exp(-60.0)], [np.exp(-60.0), 1.0]])
+    shares = np.log(shares / shares.sum(axis=1, keepdims=True))
+    means = np.array([[0.0, 50.0], [-50.0, 0.0]])
+    mixture = Predictive(means, shares, np.full(2, 0.1))
+    for score in (-9.0, 9.0):
+        quantiles = mixture.values_at(np.full(2, score))
+        far_component_on_this_side = int(score < 0)
+        quantile = quantiles[far_component_on_this_side]
+        assert quantile == pytest.approx(0.1 * score, abs=1e-6)
+
+
+def test_deviations_of_two_modes_are_their_distance():
+    mixture = Predictive(np.array([[-1.0, 1.0]]), np.log([[0.5, 0.5]]), np.array([0.1]))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_uncertainty._STD_NODES)
+    points = np.array([mixture.values_at(np.array([node]))[0] for node in nodes])
+    deviation = np.sqrt(weights @ points**2 / weights.sum())
+    assert deviation == pytest.approx(np.sqrt(1.01), rel=0.02)
+
+
 def test_normal_scores_are_exact_far_out():
     alone = Predictive(np.zeros((2, 1)), np.zeros((2, 1)), np.ones(2))
     np.testing.assert_allclose(alone.normal_scores(np.array([-40.0, 60.0])), [-40, 60])
 
 
-def test_reach_is_that_of_normal_distances():
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95, 0.99])
+def test_reach_is_that_of_normal_distances(level):
     rng = np.random.default_rng(0)
     column = np.repeat([0, 1], 20_000)
-    scores = rng.normal(scale=np.where(column == 0, 1.0, 2.0))
-    reach = Calibration.of_cells(column, scores, 3).reach(0.9)
-    np.testing.assert_allclose(reach[:2] / norm.ppf(0.95), [1, 2], rtol=0.1)
+    scores = rng.normal(scale=np.where(column == 0, 1.0, 5.0))
+    reach = Calibration.of_cells(column, scores, 3).reach(level)
+    expected = norm.ppf(0.5 + 0.5 * level)
+    np.testing.assert_allclose(reach[:2] / expected, [1, 5], rtol=0.03)
     # Nothing is known of the third but what all have in common.
     assert reach[0] < reach[2] < reach[1]
+
+
+@pytest.mark.parametrize("n_cells", [1, 3, 10, 30])
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_few_cells_do_not_lower_the_coverage(n_cells, level):
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(300):
+        distances = rng.normal(size=n_cells)
+        calibration = Calibration.of_cells(np.zeros(n_cells), distances, 1)
+        covered.append(2.0 * norm.cdf(calibration.reach(level)[0]) - 1.0)
+    assert np.mean(covered) == pytest.approx(level, abs=0.03)
 
 
 def test_columns_of_few_cells_borrow_from_all():
@@ -58,9 +92,8 @@ def test_columns_of_few_cells_borrow_from_all():
     assert np.mean(reach) == pytest.approx(norm.ppf(0.95), rel=0.1)
 
 
-@pytest.mark.parametrize("cells", [0, 3])
-def test_without_distances_predictions_are_taken_at_their_word(cells):
-    calibration = Calibration.of_cells(np.zeros(cells, int), np.zeros(cells), 2)
+def test_without_distances_predictions_are_taken_at_their_word():
+    calibration = Calibration.of_cells([], np.zeros(0), 2)
     np.testing.assert_allclose(calibration.reach(0.95), norm.ppf(0.975))
 
 

@@ -21,6 +21,7 @@ from sklearn.base import (
     is_regressor,
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -51,6 +52,7 @@ ESTIMATORS = [
     *TRANSFORMERS,
     *(of(TINY) for of in (VAEClassifier, VAERegressor, VAEOutlierDetector)),
     MultipleImputationClassifier(LogisticRegression(), LINEAR, n_imputations=2),
+    MultipleImputationClassifier(DecisionTreeClassifier(random_state=0), LINEAR),
     MultipleImputationRegressor(LinearRegression(), LINEAR, n_imputations=2),
 ]
 

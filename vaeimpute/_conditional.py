@@ -319,14 +319,14 @@ class FittedVAE:
         """Draw all cells of each row so that the means of draws are those of `fill`.
 
         `draw` tells how cells scatter, and together; the guesses err less than its
-        means (docs/experiments.md, trial 47). Without networks that holds for numbers,
-        not for levels, whose linear probabilities are bent to be positive.
+        means (docs/experiments.md, trial 47). Without networks, in a table of numbers,
+        both are the same.
         """
         (numbers, log_levels), centre = self._candidates(rows, streams)
-        filling = self.fill(rows)
-        if self.architecture.hidden_layer_sizes:
+        if self.architecture.hidden_layer_sizes or self.architecture.has_nominal:
+            filling = self.fill(rows)
             numbers = filling.numbers + (numbers - centre[0])
-        log_levels = filling.log_levels + (log_levels - centre[1])
+            log_levels = filling.log_levels + (log_levels - centre[1])
         return self._observed(numbers, log_levels, *self._cell_noise(streams))
 
     def normal_scores(self, rows: Rows, wanted, numbers) -> np.ndarray:
@@ -549,7 +549,7 @@ class FittedVAE:
             As of `_weighted_draws`.
         """
         sizes, nowhere = self.architecture, _no_intervals(len(rows.values))
-        if not sizes.hidden_layer_sizes:  # the posterior is exact, or nearly so
+        if not sizes.hidden_layer_sizes and not sizes.has_nominal:  # q is exact
             return self._weighted_draws(weights, rows, nowhere, noises)
         standard = LatentPrior.standard(sizes.n_latent)
         priors = self.priors or (standard,) * self.n_networks

@@ -174,13 +174,15 @@ class Numbers:
         spread = np.sqrt(variance) * self.scale
         return self.likelihood.probabilities(self._scores(standard), spread)
 
-    def draw(self, standard: np.ndarray) -> np.ndarray:
-        """Return the values that have these standardised scores."""
+    def draw(self, standard: np.ndarray, shift: float = 0.0) -> np.ndarray:
+        """Return the values that have these standardised scores, then move them."""
         values = self.likelihood.draw(self._scores(standard))
-        if not len(self.repeated):
-            return values
-        between = 0.5 * self.repeated[1:] + 0.5 * self.repeated[:-1]
-        return self.repeated[np.searchsorted(between, values)]
+        if len(self.repeated):
+            between = 0.5 * self.repeated[1:] + 0.5 * self.repeated[:-1]
+            values = self.repeated[np.searchsorted(between, values)]
+        if shift:  # beyond what was observed, if that is where it leads
+            values = self.likelihood.draw(self._scores(self.encode(values) + shift))
+        return values
 
     def value(self, standard: np.ndarray) -> np.ndarray:
         """Return the numbers that have these standardised scores, not rounded."""
@@ -448,7 +450,7 @@ class Encoding:
         own = p[np.arange(len(p)), values[:, j].astype(int)][:, None]
         return np.abs(np.log(np.minimum(np.sum(p * (p <= own), axis=1), 1.0)))
 
-    def decode_draws(self, values, numbers, log_levels) -> np.ndarray:
+    def decode_draws(self, values, numbers, log_levels, shifts=None) -> np.ndarray:
         """Return table values in which every missing cell has its draw.
 
         Parameters
@@ -457,10 +459,14 @@ class Encoding:
             As in `fill`.
         numbers, log_levels
             Drawn scores and perturbed log-probabilities.
+        shifts : ndarray of shape (n_numeric,), optional
+            By how much to move the scores of what was drawn; none by default.
         """
+        if shifts is None:
+            shifts = np.zeros(len(self.numbers))
         drawn = self._likeliest_codes(log_levels)
         for k, (j, column) in enumerate(self._numeric_columns()):
-            drawn[:, j] = column.draw(numbers[:, k])
+            drawn[:, j] = column.draw(numbers[:, k], shifts[k])
         return self._completed(values, drawn)
 
     def decode_quantiles(self, values, numbers) -> np.ndarray:

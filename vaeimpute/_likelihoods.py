@@ -53,7 +53,7 @@ def pool_levels(first, second, share):
         return np.logaddexp(np.log1p(-share) + first, np.log(share) + second)
 
 
-def shrink(estimates, variances, are_known, common):
+def shrink(estimates, variances, are_known, common, most=np.inf):
     """Draw estimates to a common value by as much as they may be off by chance.
 
     Empirical Bayes for estimates that are normal around values which are normal around
@@ -66,10 +66,12 @@ def shrink(estimates, variances, are_known, common):
     are_known : ndarray of shape (n,), bool
         Estimates to trust at all; others become the common value.
     common : float
+    most : float
+        Largest variance of the true values.
     """
     spread = np.var(estimates[are_known]) if np.any(are_known) else 0.0
     chance = np.mean(variances, where=are_known) if spread else 0.0
-    between = max(spread - chance, 0.0)
+    between = min(max(spread - chance, 0.0), most)
     trust = between / np.maximum(between + variances, 1e-12) * are_known
     return common + trust * (estimates - common)
 

@@ -24,6 +24,14 @@ _HALVINGS = 40
 #: (docs/experiments.md, trial 50), and none counts as narrower than this beside all.
 _COMPARED_AT, _LEAST_WIDTH = 0.8, 1e-3
 
+#: Largest variance between the logarithms of columns' widths that is believed in: a
+#: column that is predicted exactly must not lend its spread to columns of few cells.
+_MOST_VARIANCE = 0.1
+
+#: Held-out cells that what the model says of itself is worth: the log-quantile of n
+#: cells has a variance of about 0.9 / n, and models are off by about exp(0.3).
+_PRIOR_CELLS = 10
+
 
 class Predictive(NamedTuple):
     """Distributions of some numbers: mixtures of normal ones.
@@ -52,18 +60,17 @@ class Predictive(NamedTuple):
 
     def values_at(self, normal_scores: np.ndarray) -> np.ndarray:
         """Return the numbers that have these normal scores, (n_cells,)."""
-        probability, reach = ndtr(normal_scores), self.spread * normal_scores
+        reach = self.spread * normal_scores
         # Every component has this quantile between these ends, so the mixture has.
         low, high = self.means.min(axis=1) + reach, self.means.max(axis=1) + reach
-        shares = np.exp(self.log_shares)
+        # Compared in the nearer tail, where probabilities keep their digits.
+        side, shares = np.where(normal_scores > 0, -1.0, 1.0), np.exp(self.log_shares)
+        probability = ndtr(side * normal_scores)
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
-            z = (middle[:, None] - self.means) / self.spread[:, None]
-            is_below = np.sum(shares * ndtr(z), axis=1) < probability
-            low, high = (
-                np.where(is_below, middle, low),
-                np.where(is_below, high, middle),
-            )
+            z = side[:, None] * (middle[:, None] - self.means) / self.spread[:, None]
+            gap = side * (np.sum(shares * ndtr(z), axis=1) - probability)
+            low, high = np.where(gap < 0, middle, low), np.where(gap < 0, high, middle)
         return 0.5 * (low + high)
 
 
@@ -93,37 +100,63 @@ class Calibration:
 
         A share `confidence_level` of held-out cells lies within (split conformal
         prediction with the probability integral transform as score: Chernozhukov,
-        Wüthrich & Zhu 2021, *Distributional conformal prediction*).
+        Wüthrich & Zhu 2021, *Distributional conformal prediction*), over all columns,
+        once each column's distances are divided by its width.
         """
-        cells = np.concatenate([np.zeros(0), *self.distances])
-        if not _quantile(cells, _COMPARED_AT) > 0:
-            return np.full(len(self.distances), _half_normal_quantile(confidence_level))
-        return _quantile(cells, confidence_level) * np.exp(self._log_widths(cells))
+        expected, found = _half_normal_quantile(confidence_level), 1.0
+        cells = self._scaled
+        if len(cells):
+            level = _supported(confidence_level, len(cells))
+            found = _quantile(cells, level) / _half_normal_quantile(level)
+        # Few cells: what the model says counts as much as some of them would.
+        trust = len(cells) / (len(cells) + _PRIOR_CELLS)
+        widths = _widths(self.distances)
+        return expected * widths * max(found, _LEAST_WIDTH) ** trust
 
-    def _log_widths(self, cells) -> np.ndarray:
-        """Return how wide the distances of each column are, beside those of all.
+    @property
+    def _scaled(self) -> np.ndarray:
+        """All distances over widths of their columns that others of these tell.
 
-        A column has few held-out cells: it is drawn to all by its sampling error.
+        By its own cells a column would look narrower at the tails than it is.
         """
-        common = _quantile(cells, _COMPARED_AT)
-        own = [_quantile(distances, _COMPARED_AT) for distances in self.distances]
-        log_width = np.log(np.maximum(np.array(own) / common, _LEAST_WIDTH))
-        # The sampling variance of a log-quantile of |N(0, 1)|, whose density is 2 phi.
-        at = _half_normal_quantile(_COMPARED_AT)
-        slope = 2.0 * np.exp(-0.5 * at**2) / np.sqrt(2.0 * np.pi) * at
-        count = np.array([len(distances) for distances in self.distances])
-        variance = _COMPARED_AT * (1.0 - _COMPARED_AT) / slope**2 / np.maximum(count, 1)
-        return shrink(log_width, variance, count > 0, 0.0)
+        halves = [tuple(cells[k::2] for cells in self.distances) for k in range(2)]
+        parts = [np.zeros(0)]
+        for half, other in (halves, halves[::-1]):
+            pairs = zip(half, _widths(other), strict=True)
+            parts += [cells / width for cells, width in pairs]
+        return np.concatenate(parts)
+
+
+def _widths(distances: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how wide the distances of each column are, beside those of all.
+
+    A column has few held-out cells: it is drawn to all by its sampling error.
+    """
+    pooled = np.concatenate([np.zeros(0), *distances])
+    count = np.array([len(cells) for cells in distances], int)
+    log_width = np.zeros(len(count))
+    for k in np.flatnonzero(count):
+        level = _supported(_COMPARED_AT, count[k])
+        own, common = (_quantile(cells, level) for cells in (distances[k], pooled))
+        if common > 0:
+            log_width[k] = np.log(max(own / common, _LEAST_WIDTH))
+    # The sampling variance of a log-quantile of |N(0, 1)|, whose density is 2 phi.
+    at = _half_normal_quantile(_COMPARED_AT)
+    slope = 2.0 * np.exp(-0.5 * at**2) / np.sqrt(2.0 * np.pi) * at
+    variance = _COMPARED_AT * (1.0 - _COMPARED_AT) / slope**2 / np.maximum(count, 1)
+    return np.exp(shrink(log_width, variance, count > 0, 0.0, _MOST_VARIANCE))
 
 
 def _half_normal_quantile(level: float) -> float:
     return float(ndtri(0.5 + 0.5 * level))
 
 
+def _supported(level: float, count: int) -> float:
+    """Return a level, or the largest that so many cells tell of."""
+    return min(level, count / (count + 1))
+
+
 def _quantile(distances: np.ndarray, level: float) -> float:
-    """Return a quantile of distances; 0 of none."""
-    if not len(distances):
-        return 0.0
     # Of n cells and a new one, each is as likely to be the farthest.
     return float(np.quantile(distances, level, method="weibull"))
 

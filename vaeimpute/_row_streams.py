@@ -41,7 +41,9 @@ class RowStreams:
         return np.array(drawn).reshape(len(drawn), *shape)
 
 
-def content_seeds(values: np.ndarray, seed: int) -> list[int]:
+def content_seeds(
+    values: np.ndarray, seed: int, are_told_apart: bool = True
+) -> list[int]:
     """Return a seed for each row that depends on its content, not on its place.
 
     Rows that are equal to the last bit are told apart by how many of them came before:
@@ -53,6 +55,8 @@ def content_seeds(values: np.ndarray, seed: int) -> list[int]:
         NaN where missing.
     seed : int
         Not negative.
+    are_told_apart : bool
+        If False, equal rows have equal seeds.
     """
     key, seen = int(seed).to_bytes(8, "little"), Counter()
     # Zeros of either sign are equal, and so are all ways to write NaN.
@@ -60,7 +64,7 @@ def content_seeds(values: np.ndarray, seed: int) -> list[int]:
     seeds = []
     for row in np.ascontiguousarray(plain, dtype="<f8"):
         content = row.tobytes()
-        before = seen[content]
+        before = seen[content] if are_told_apart else 0
         seen[content] += 1
         digest = blake2b(content, digest_size=16, key=key, salt=before.to_bytes(8))
         seeds.append(int.from_bytes(digest.digest(), "little"))

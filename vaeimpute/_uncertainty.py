@@ -23,7 +23,7 @@ _ROWS_AT_ONCE = 4096
 
 #: Points at which a distribution is read to get its standard deviation, and how much
 #: of a normal one lies within one of it.
-_STD_NODES, _ONE_DEVIATION = 7, math.erf(math.sqrt(0.5))
+_STD_NODES, _ONE_DEVIATION = 20, math.erf(math.sqrt(0.5))
 
 
 def _may_have_levels(imputer):
@@ -101,15 +101,22 @@ class UncertaintyMixin:
         X = self._check_table(X)
         generator = check_random_state(random_state)
         seeds = generator.randint(np.iinfo(np.int32).max, size=n_imputations)
-        draws = partial(self._draws, shift=self._shifts(delta or {}))
+        shifts = self._shifts({} if delta is None else delta)
+        draws = partial(self._draws, shifts=shifts)
+        return [self._filled(X, partial(draws, seed=seed)) for seed in seeds]
+
+    def _impute_by_content(self, X, seeds):
+        """Fill a table once for each seed; rows that are equal are filled alike."""
+        X, draws = self._check_table(X), partial(self._draws, are_told_apart=False)
         return [self._filled(X, partial(draws, seed=seed)) for seed in seeds]
 
     def predict_interval(self, X, confidence_level=0.95):
         """Return between which ends each missing number is likely to lie.
 
-        What the model predicts of a number is widened or narrowed, column by column,
-        such that as many cells as asked for lie within their intervals among those
-        that `fit` held out: split conformal prediction.
+        What the model predicts of a number is widened or narrowed such that as many
+        cells as asked for lie within their intervals among those that `fit` held out,
+        over all columns (split conformal prediction); how columns differ is read from
+        their own held-out cells, as far as these tell.
 
         Parameters
         ----------
@@ -124,7 +131,8 @@ class UncertaintyMixin:
         lower, upper : tables like that of `transform`, without indicators
             Observed numbers are both ends of their intervals. Columns of levels and
             text are missing throughout, as are cells of which nothing is known. Ends
-            are within bounds, and whole numbers where the column's are.
+            are within bounds, and whole numbers in integer dtypes, `discrete_features`
+            and counts.
 
         Raises
         ------
@@ -133,10 +141,10 @@ class UncertaintyMixin:
 
         Notes
         -----
-        The share holds on average over cells, for each column, if missing cells are
-        like observed ones that were hidden at random; where numbers repeat, more cells
-        may lie within. Without `early_stopping`, and in tables too small to hold out
-        cells, intervals are what the model says alone.
+        The share holds on average over cells if missing cells are like observed ones
+        that were hidden at random; where numbers repeat, more cells may lie within.
+        Without `early_stopping`, and in tables too small to hold out cells, intervals
+        are what the model says alone; few cells count beside it.
 
         References
         ----------
@@ -171,7 +179,8 @@ class UncertaintyMixin:
     def predict_std(self, X):
         """Return the standard deviation of each missing number, given its row.
 
-        Calibrated as in `predict_interval`.
+        Scaled such that as many held-out cells lie within one of it as would if all
+        were normal, 68 %, as in `predict_interval`: a robust scale, where outliers are.
 
         Parameters
         ----------
@@ -273,16 +282,16 @@ class UncertaintyMixin:
             shifts[places[j]] = shift
         return shifts
 
-    def _draws(self, values, chosen, seed, shift=0.0):
+    def _draws(self, values, chosen, seed, shifts=None, are_told_apart=True):
         """Return draws of all cells, under one draw of the model, and move them."""
         model = self._model.replicate(np.random.default_rng([seed, 1]))
-        seeds = content_seeds(values, seed)
+        seeds = content_seeds(values, seed, are_told_apart)
 
         def draw(at):
             streams = RowStreams(seeds[i] for i in at)
             rows = self._encoding.encode(values[at])
-            numbers, log_levels = model.draw_around_guesses(rows, streams)
-            return self._encoding.decode_draws(values[at], numbers + shift, log_levels)
+            draws = model.draw_around_guesses(rows, streams)
+            return self._encoding.decode_draws(values[at], *draws, shifts)
 
         return self._answers(values, chosen, draw)
 
@@ -309,8 +318,11 @@ class UncertaintyMixin:
 
     def _whole(self, lower, upper):
         """Let intervals of integers end at integers, without losing any of these."""
-        columns = self._schema.columns
-        integer = [x.kind == "numeric" and x.is_integer for x in columns]
+        columns, names = self._schema.columns, self._encoding.likelihood_names()
+        integer = [
+            (x.kind == "numeric" and x.is_integer) or names.get(j) == "count"
+            for j, x in enumerate(columns)
+        ]
         inner = np.ceil(lower), np.floor(upper)
         nearest = np.rint(0.5 * (lower + upper))  # where no integer lies between
         is_empty = inner[0] > inner[1]

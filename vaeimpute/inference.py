@@ -22,7 +22,14 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    get_tags,
+)
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -231,8 +238,8 @@ def sensitivity(
     Raises
     ------
     ValueError
-        If columns have no or different numbers of steps, or as of `impute_multiple` and
-        `pool`.
+        If columns have no steps, or not as many, or two are equal; and as of
+        `impute_multiple` and `pool`.
 
     References
     ----------
@@ -266,9 +273,12 @@ def sensitivity(
             f"deltas: got shifts of shapes {sizes}, expected as many, one or more, for "
             "each column."
         )
+    each_step = list(zip(*(x.tolist() for x in steps.values()), strict=True))
+    if len(set(each_step)) < len(each_step):
+        raise ValueError(f"deltas: got steps {each_step}, expected different ones.")
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     found = {}
-    for shifts in zip(*(x.tolist() for x in steps.values()), strict=True):
+    for shifts in each_step:
         tables = imputer.impute_multiple(
             X, n_imputations, seed, delta=dict(zip(steps, shifts, strict=True))
         )
@@ -292,12 +302,6 @@ class _MultipleImputation(MetaEstimatorMixin, ImputerBased):
         self.n_imputations = n_imputations
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
-        """Return scikit-learn's tags: targets are those of the estimator."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags = get_tags(self.estimator).target_tags
-        return tags
-
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
         """Draw tables and fit the estimator to each.
@@ -319,20 +323,20 @@ class _MultipleImputation(MetaEstimatorMixin, ImputerBased):
             )
         with self._all_or_nothing():
             X = self._check_table(X, reset=True)
+            check_consistent_length(X, y)  # now, not after the imputer has been trained
+            y = self._checked_target(y)
             generator = check_random_state(self.random_state)
-            self._seed = int(generator.randint(np.iinfo(np.int32).max))
+            largest, size = np.iinfo(np.int32).max, self.n_imputations
+            self._seeds = generator.randint(largest, size=size)
             self.imputer_ = self._new_imputer().fit(X)
-            tables = self._tables(X, self.n_imputations)
+            tables = self.imputer_.impute_multiple(X, size, generator)
             self.estimators_ = [clone(self.estimator).fit(x, y) for x in tables]
         return self
-
-    def _tables(self, X, n_imputations):
-        return self.imputer_.impute_multiple(X, n_imputations, self._seed)
 
     def _answers(self, X, method):
         """Return what each copy says of a table of its own, (n_imputations, ...)."""
         check_is_fitted(self)
-        tables = self._tables(self._check_table(X), len(self.estimators_))
+        tables = self.imputer_._impute_by_content(self._check_table(X), self._seeds)
         pairs = zip(self.estimators_, tables, strict=True)
         return np.array([getattr(copy, method)(table) for copy, table in pairs])
 
@@ -372,8 +376,8 @@ class MultipleImputationRegressor(RegressorMixin, _MultipleImputation):
 
     Notes
     -----
-    A row is drawn by its own cells and the seed: a row of the fitted table is drawn
-    again as it was.
+    New rows are drawn by their own cells and the seed: equal rows have equal
+    predictions, whatever stands beside them.
 
     References
     ----------
@@ -392,6 +396,15 @@ class MultipleImputationRegressor(RegressorMixin, _MultipleImputation):
     >>> model.fit(X, penguins["body_mass_g"]).score(X, penguins["body_mass_g"]) > 0.7
     True
     """
+
+    def __sklearn_tags__(self):
+        """Return scikit-learn's tags: targets are those of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags = get_tags(self.estimator).target_tags
+        return tags
+
+    def _checked_target(self, y):
+        return check_array(y, ensure_2d=False, dtype=None, input_name="y")
 
     def predict(self, X):
         """Return the mean of the copies' predictions.
@@ -444,8 +457,8 @@ class MultipleImputationClassifier(ClassifierMixin, _MultipleImputation):
 
     Notes
     -----
-    A row is drawn by its own cells and the seed: a row of the fitted table is drawn
-    again as it was.
+    New rows are drawn by their own cells and the seed: equal rows have equal
+    predictions, whatever stands beside them.
 
     References
     ----------
@@ -466,6 +479,11 @@ class MultipleImputationClassifier(ClassifierMixin, _MultipleImputation):
     >>> model.fit(X, penguins["species"]).score(X, penguins["species"]) > 0.9
     True
     """
+
+    def _checked_target(self, y):
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        return y
 
     @property
     def classes_(self):

@@ -148,14 +148,16 @@ def render(rows: pd.DataFrame) -> str:
         ratios = _ratios(rows, level)
         lines = [[*line, markdown.number(ratios[line[0]])] for line in lines]
         parts += [f"At {level:.0%}:", "", markdown.table(header, lines), ""]
-    bins = [np.array(x) for x in rows["bins"] if isinstance(x, list)]
-    if bins:
-        pooled = np.sum(bins, axis=0)
-        parts += [
-            f"Calibration error of the likeliest level, {pooled[0].sum():,.0f} cells "
-            f"in {N_BINS} bins of equal size: {calibration_error(pooled):.4f}.",
-            "",
-        ]
+    said = rows.dropna(subset=["bins"])
+    if len(said):
+        lines = []
+        for method, some in said.groupby("method"):
+            pooled = np.sum(some["bins"].tolist(), axis=0)
+            error = f"{calibration_error(pooled):.4f}"
+            lines.append([method, f"{pooled[0].sum():,.0f}", error])
+        header = ["method", "cells", "calibration error of the likeliest level"]
+        parts += [f"In {N_BINS} bins of equal size:", ""]
+        parts += [markdown.table(header, lines), ""]
     return "\n".join(parts)
 
 
