@@ -239,16 +239,19 @@ def test_draws_of_a_mixture_are_of_each_network_as_the_cells_tell(mixed, table):
 
 def test_draws_of_levels_without_networks_agree_with_rejection():
     rng = np.random.default_rng(0)
-    size = rng.normal(size=(600, 3)) + 1.5 * rng.normal(size=(600, 1))
-    levels = np.digitize(size, [-1.0, 1.0])
-    names = np.array(["low", "mid", "top"], dtype=object)
-    table = pd.DataFrame(names[levels], columns=["a", "b", "c"])
-    imputer = VAEImputer(2, hidden_layer_sizes=(), random_state=0).fit(table)
+    table = pd.DataFrame(
+        {
+            "a": rng.choice(["u", "v", "w"], 600, p=[0.6, 0.3, 0.1]),
+            "b": rng.choice(["x", "y", "z"], 600, p=[0.6, 0.3, 0.1]),
+        }
+    )
+    table.loc[(table["a"] == "w") & (rng.random(600) < 0.5), "b"] = "z"
+    imputer = VAEImputer(4, hidden_layer_sizes=(), random_state=0).fit(table)
     prior = imputer.sample(40_000, random_state=0)
-    kept = prior.loc[prior["a"] == "top", "b"].value_counts(normalize=True)
-    drawn = imputer.sample(4_000, given={"a": "top"}, random_state=1)
+    kept = prior.loc[prior["a"] == "w", "b"].value_counts(normalize=True)
+    drawn = imputer.sample(4_000, given={"a": "w"}, random_state=1)
     found = drawn["b"].value_counts(normalize=True)
-    pd.testing.assert_series_equal(found, kept, check_like=True, atol=0.04)
+    pd.testing.assert_series_equal(found, kept, check_like=True, atol=0.05)
 
 
 # Tables: kinds, levels, integers, bounds, containers.
