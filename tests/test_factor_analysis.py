@@ -55,7 +55,13 @@ def test_complete_table_agrees_with_scikit_learn(rng):
     loadings = rng.normal(size=(6, 2)) * 0.7
     values, observed = draw(loadings, 0.5, 400, rng)
     ours = fit_factor_analysis(
-        values, observed, 2, prior_rows=0.0, max_iter=2_000, tol=1e-7
+        values,
+        observed,
+        2,
+        prior_rows=0.0,
+        shrink_loadings=False,
+        max_iter=2_000,
+        tol=1e-7,
     )
     theirs = CompleteFactorAnalysis(
         2, tol=1e-10, max_iter=20_000, svd_method="lapack"
@@ -75,6 +81,7 @@ def test_equal_noise_of_a_complete_table_agrees_with_principal_components(rng):
         observed,
         2,
         prior_rows=0.0,
+        shrink_loadings=False,
         max_iter=2_000,
         tol=1e-8,
         equal_noise=True,
@@ -196,13 +203,14 @@ def test_contents_of_unobserved_cells_change_nothing(rng, content):
 
 def test_start_is_gone_on_from(rng):
     values, observed = draw(rng.normal(size=(6, 2)), 0.5, 200, rng, missing=0.3)
-    halfway = fit_factor_analysis(values, observed, 2, max_iter=4, tol=0.0)
+    settings = {"tol": 0.0, "shrink_loadings": False}
+    halfway = fit_factor_analysis(values, observed, 2, max_iter=4, **settings)
 
     onwards = fit_factor_analysis(
-        values, observed, 2, max_iter=6, tol=0.0, start=halfway
+        values, observed, 2, max_iter=6, start=halfway, **settings
     )
 
-    at_once = fit_factor_analysis(values, observed, 2, max_iter=10, tol=0.0)
+    at_once = fit_factor_analysis(values, observed, 2, max_iter=10, **settings)
     np.testing.assert_array_equal(onwards.loadings, at_once.loadings)
 
 
@@ -216,6 +224,7 @@ def test_likelihood_never_falls(rng, equal_noise):
             observed,
             2,
             prior_rows=0.0,
+            shrink_loadings=False,
             max_iter=n_steps,
             tol=0.0,
             equal_noise=equal_noise,
@@ -226,13 +235,40 @@ def test_likelihood_never_falls(rng, equal_noise):
     assert totals[-1] > totals[0] + 1.0
 
 
-def test_prior_shrinks_loadings_of_a_small_table(rng):
-    values, observed = draw(np.zeros((6, 1)), 1.0, 15, rng)
+def test_learned_prior_prunes_factors_that_there_are_not(rng):
+    sizes = np.zeros(2)
+    for _ in range(4):
+        values, observed = draw(np.zeros((20, 1)), 1.0, 60, rng)
+        for k, shrinks in enumerate((False, True)):
+            fitted = fit_factor_analysis(
+                values, observed, 8, shrink_loadings=shrinks, max_iter=300
+            )
+            sizes[k] += np.sum(fitted.loadings**2)
+    assert sizes[1] < 0.4 * sizes[0]
+
+
+def test_learned_prior_leaves_clear_factors_as_they_are(rng):
+    values, observed = draw(rng.normal(size=(8, 2)), 0.3, 2_000, rng, missing=0.3)
     free, shrunk = (
-        fit_factor_analysis(values, observed, 3, prior_rows=rows, max_iter=300)
-        for rows in (0.0, 20.0)
+        fit_factor_analysis(values, observed, 2, shrink_loadings=shrinks, max_iter=300)
+        for shrinks in (False, True)
     )
-    assert np.sum(shrunk.loadings**2) < 0.5 * np.sum(free.loadings**2)
+    np.testing.assert_allclose(covariance(shrunk), covariance(free), atol=0.01)
+
+
+def test_factors_beyond_those_of_the_table_do_little_harm(rng):
+    """Of 8 factors fitted to rows of 2, the prior leaves what 2 predict."""
+    loadings = rng.normal(size=(12, 2))
+    values, observed = draw(loadings, 1.0, 80, rng, missing=0.3)
+    known = FactorAnalysis(np.ones(12), loadings, np.ones(12))
+    best = known.predict(values, observed)
+
+    def excess(rank, **settings):
+        fitted = fit_factor_analysis(values, observed, rank, max_iter=300, **settings)
+        return np.mean((fitted.predict(values, observed) - best)[~observed] ** 2)
+
+    assert excess(8) < 1.4 * excess(2)
+    assert excess(8, shrink_loadings=False) > 2 * excess(2)
 
 
 @pytest.mark.parametrize("equal_noise", [False, True])
@@ -245,6 +281,7 @@ def test_noise_keeps_its_floor(rng, equal_noise):
         1,
         noise_floor=0.02,
         prior_rows=0.0,
+        shrink_loadings=False,
         equal_noise=equal_noise,
     )
     assert fitted.noise.min() == 0.02

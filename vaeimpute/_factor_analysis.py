@@ -14,9 +14,12 @@ import numpy as np
 #: Numbers in the posterior covariances held at once: a few MiB stay in the cache.
 _BLOCK_NUMBERS = 2**18
 
-#: What the prior is worth in rows: enough for a table of few rows, and hardly more, as
-#: it widens what is left open (docs/experiments.md, trial 46).
+#: What the prior of the noise is worth in rows: enough for a table of few rows, and
+#: hardly more, as it widens what is left open (docs/experiments.md, trial 46).
 PRIOR_ROWS = 0.5
+
+#: Keeps matrices of values that no row has, or of factors that are not used, regular.
+_LEAST_PRECISION = 1e-6
 
 #: EM steps from a model to one of rows that it has drawn.
 _REFIT_STEPS = 10
@@ -81,6 +84,7 @@ def fit_factor_analysis(
     tol: float = 1e-3,
     start: FactorAnalysis | None = None,
     equal_noise: bool = False,
+    shrink_loadings: bool = True,
 ) -> FactorAnalysis:
     """Fit factor analysis to the observed cells by parameter-expanded EM.
 
@@ -94,8 +98,7 @@ def fit_factor_analysis(
     noise_floor : float
         Smallest noise variance, in units of the value's variance.
     prior_rows : float
-        Weight, in rows, of a prior that shrinks loadings to zero and noise to
-        the value's whole variance: what keeps a small table from fitting noise.
+        Weight, in rows, of a prior that draws noise to the value's whole variance.
     max_iter, tol : int, float
         EM stops when no communality moves by more than `tol`.
     start : FactorAnalysis, optional
@@ -103,18 +106,25 @@ def fit_factor_analysis(
     equal_noise : bool
         One noise variance for all values: probabilistic principal component analysis,
         whose loadings span the principal subspace.
+    shrink_loadings : bool
+        Whether loadings have a prior N(0, A), with A learned from all of them: what
+        keeps a small table, or a value that few rows have, from fitting noise.
 
     References
     ----------
     Rubin & Thayer (1982), *EM algorithms for ML factor analysis*; Liu, Rubin
     & Wu (1998), *Parameter expansion to accelerate EM*. Tipping & Bishop (1999),
-    *Probabilistic principal component analysis*.
+    *Probabilistic principal component analysis*. Bishop (1999), *Variational principal
+    components*, for the learned prior.
     """
     values = np.where(observed, values, 0.0)
     model = start or _principal_start(values, observed, rank, noise_floor, equal_noise)
+    second = np.eye(rank) if shrink_loadings else None
     for _ in range(max_iter):
         before = np.sum(model.loadings**2, axis=1)
-        model = _em_step(model, values, observed, noise_floor, prior_rows, equal_noise)
+        model, second = _em_step(
+            model, second, values, observed, noise_floor, prior_rows, equal_noise
+        )
         if np.max(np.abs(np.sum(model.loadings**2, axis=1) - before)) < tol:
             break
     return model
@@ -150,14 +160,16 @@ def refit_to_drawn_rows(
 
 
 def _em_step(
-    model, values, observed, noise_floor, prior_rows, equal_noise
-) -> FactorAnalysis:
+    model, prior_second, values, observed, noise_floor, prior_rows, equal_noise
+) -> tuple[FactorAnalysis, np.ndarray | None]:
+    """Return the model after one step, and the second moment of loadings with it."""
     moments = _expected_moments(model, values, observed)
     seconds, cross, squares, latent_mean, latent_second = moments
     n_observed = observed.sum(axis=0)
     # One ridge regression of each value on (z, 1): the prior acts on z alone.
-    ridge = _ridge(model, prior_rows, coverage(observed))
-    coefficients = np.linalg.solve(seconds + ridge, cross[..., None])[..., 0]
+    precision = _prior_precision(model.noise, prior_second, model.rank)
+    inverse = np.linalg.inv(seconds + precision)
+    coefficients = np.einsum("vij,vj->vi", inverse, cross)
     fitted = np.einsum("vi,vij,vj->v", coefficients, seconds, coefficients)
     residual = squares - 2 * np.sum(coefficients * cross, axis=1) + fitted
     residual, weight = np.maximum(residual, 0.0) + prior_rows, n_observed + prior_rows
@@ -169,42 +181,30 @@ def _em_step(
     # loadings, which multiplies the speed of plain EM.
     spread = latent_second - np.outer(latent_mean, latent_mean)
     root = np.linalg.cholesky(spread + 1e-9 * np.eye(model.rank))
-    return FactorAnalysis(
-        mean + loadings @ latent_mean,
-        loadings @ root,
-        np.maximum(noise, noise_floor),
-    )
+    noise = np.maximum(noise, noise_floor)
+    if prior_second is not None:
+        # E[w w'] over values: of the estimates, and of what is uncertain about them.
+        uncertain = np.tensordot(noise, inverse[:, :-1, :-1], axes=1)
+        prior_second = (loadings.T @ loadings + uncertain) / len(loadings)
+        prior_second = root.T @ prior_second @ root
+    expanded = FactorAnalysis(mean + loadings @ latent_mean, loadings @ root, noise)
+    return expanded, prior_second
 
 
-def coverage(observed: np.ndarray) -> np.ndarray:
-    """Return how well each column is observed, beside the best of them.
-
-    One from half as many cells as the fullest column's, falling to zero below.
-    """
-    count = observed.sum(axis=0)
-    if not np.any(count):
-        return np.ones(len(count))
-    return np.minimum(1.0, 2.0 * count / count.max())
-
-
-def _ridge(model, prior_rows, share) -> np.ndarray:
+def _prior_precision(noise, second, rank) -> np.ndarray:
     """Return the precision of the prior of every value's coefficients on (z, 1).
 
-    A value that is observed far less often than others, such as a label of few rows,
-    would fit noise along latents that tell little of anything. As far as it is less
-    covered, its prior is what the loadings of the others are: N(0, A) with their
-    second moment A, of precision ``noise_j A^-1`` in units of its noise.
+    Loadings are N(0, A) with their second moment A over all values, which has the
+    precision ``noise_j A^-1`` in units of the value's noise: what is noisy, or seen in
+    few rows, loads on what others load on. The mean is left free.
     """
-    identity = np.diag(np.append(np.ones(model.rank), 1e-6))
-    if np.all(share == 1.0):
-        return prior_rows * identity
-    second = (model.loadings * share[:, None]).T @ model.loadings / share.sum()
-    level = 1e-4 * np.trace(second) / model.rank
-    learned = 1e-6 * identity
-    learned[:-1, :-1] = np.linalg.inv(second + (level + 1e-9) * np.eye(model.rank))
-    usual = share[:, None, None] * prior_rows * identity
-    lack = ((1.0 - share) * model.noise)[:, None, None]
-    return usual + lack * learned
+    least = _LEAST_PRECISION * np.eye(rank + 1)
+    if second is None:
+        return least
+    precision = np.tile(least, (len(noise), 1, 1))
+    inverse = np.linalg.inv(second + _LEAST_PRECISION * np.eye(rank))
+    precision[:, :-1, :-1] += noise[:, None, None] * inverse
+    return precision
 
 
 def _expected_moments(model, values, observed):

@@ -13,7 +13,6 @@ from functools import cached_property
 import numpy as np
 
 from vaeimpute._encoding import Encoding, Rows
-from vaeimpute._factor_analysis import coverage
 from vaeimpute._likelihoods import pool_levels, pool_numbers, shrink
 
 #: Rows whose cells are held out, at most.
@@ -104,7 +103,7 @@ class Validation:
         loss = np.array(losses)[of_cells, np.arange(len(of_cells))].sum()
         share = np.array(_NETWORK_SHARES)[best]
         # A column of few cells is over-fitted first, and has fewest to tell it by.
-        return share * coverage(self.training.observed), float(loss)
+        return share * _coverage(self.training.observed), float(loss)
 
     def _expected_gain(self, gain: np.ndarray) -> np.ndarray:
         """Return the mean gain of each column's cells, with luck taken out.
@@ -154,3 +153,14 @@ def hold_out_rows(rows, encoding, fraction, generator) -> Validation | None:
     if not np.any(truth.observed):
         return None
     return Validation(Rows(rows.values, observed), truth, truth, encoding)
+
+
+def _coverage(observed: np.ndarray) -> np.ndarray:
+    """Return how well each column is observed, beside the best of them.
+
+    One from half as many cells as the fullest column's, falling to zero below.
+    """
+    count = observed.sum(axis=0)
+    if not np.any(count):
+        return np.ones(len(count))
+    return np.minimum(1.0, 2.0 * count / count.max())
