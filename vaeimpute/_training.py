@@ -51,7 +51,8 @@ _ANNEAL_SHARE = 0.3
 #: A loss beyond so many nats per column has diverged.
 _LARGEST_LOSS = 1e5
 
-_MAX_RANK = 64
+#: Fewest latents of networks, and the largest rank tried.
+_LEAST_LATENTS, _MAX_RANK = 16, 64
 
 #: Tables of fewer rows get narrower networks, and two of them: their answers differ
 #: most there (docs/experiments.md, trials 30 and 31).
@@ -97,7 +98,7 @@ class Settings:
             # Twice the width costs twice the time: about the same work for all.
             n_steps = 3_000 if is_small else 2_000 + n_rows // 200
             # 16, 32 and 64 latents take 1, 1.4 and 2.7 times as long a step.
-            n_steps = round(n_steps * 2 / (1 + max(n_latent, 16) / 16))
+            n_steps = round(n_steps * 2 / (1 + max(n_latent, _LEAST_LATENTS) / 16))
             n_steps = min(10 * n_rows, n_steps)
             epochs = math.ceil(n_steps / math.ceil(n_rows / batch))
         rate, n_networks = self.learning_rate_init, self.n_networks
@@ -228,17 +229,38 @@ def _choose_core(rows, encoding, settings, validation, generator) -> FactorAnaly
     training = rows if validation is None else validation.training
     if len(ranks) == 1:
         return _fit_core(training, encoding, ranks[0], settings)
-    others = _more_held_out(rows, encoding, settings, validation, generator)
+    hold_outs = [validation]
+    hold_outs += _more_held_out(rows, encoding, settings, validation, generator)
     cores, losses = [], []
     for rank in ranks:
-        cores.append(_fit_core(training, encoding, rank, settings))
-        losses.append(_core_loss(cores[-1], encoding, validation, settings))
-        for other in others:
-            core = _fit_core(other.training, encoding, rank, settings)
-            losses[-1] += _core_loss(core, encoding, other, settings)
-        if len(losses) - np.argmin(losses) > _RANK_PATIENCE:
+        fits = [_fit_core(v.training, encoding, rank, settings) for v in hold_outs]
+        pairs = zip(fits, hold_outs, strict=True)
+        of_cells = [_core_losses(core, encoding, v, settings) for core, v in pairs]
+        cores.append(fits[0])
+        losses.append(np.concatenate(of_cells))
+        if len(losses) - _best(losses) > _RANK_PATIENCE:
             break
-    return cores[np.argmin(losses)]
+    return cores[_largest_of_the_best(ranks, losses)]
+
+
+def _best(losses) -> int:
+    return int(np.argmin([loss.sum() for loss in losses]))
+
+
+def _largest_of_the_best(ranks, losses: list[np.ndarray]) -> int:
+    """Return the place of the largest rank that is not shown to lose.
+
+    Its held-out cells lose no more than one standard error beside the best rank's. The
+    prior of the loadings keeps what is too much from harm, and latents up to
+    `_LEAST_LATENTS` cost nothing.
+    """
+    best = _best(losses)
+    for k in range(len(losses) - 1, best, -1):
+        excess = losses[k] - losses[best]
+        error = excess.std() * math.sqrt(len(excess))
+        if ranks[k] <= _LEAST_LATENTS and excess.sum() <= error:
+            return k
+    return best
 
 
 def _more_held_out(rows, encoding, settings, validation, generator) -> list[Validation]:
@@ -249,16 +271,16 @@ def _more_held_out(rows, encoding, settings, validation, generator) -> list[Vali
     return [validation for validation in more if validation is not None]
 
 
-def _core_loss(core, encoding, validation, settings) -> float:
+def _core_losses(core, encoding, validation, settings) -> np.ndarray:
     answers = _core_answers(core, encoding, validation, settings)
-    return float(validation.losses(answers).sum())
+    return validation.losses(answers)
 
 
 def _number_of_latents(settings: Settings, core: FactorAnalysis) -> int:
-    """Return the latents asked for, or at least 16 and as many as the core's."""
+    """Return the latents asked for, or as many as the core's, at least 16."""
     if settings.n_components != "auto":
         return settings.n_components
-    return int(np.clip(_power_of_two(core.rank, math.ceil), 16, _MAX_RANK))
+    return int(np.clip(_power_of_two(core.rank, math.ceil), _LEAST_LATENTS, _MAX_RANK))
 
 
 def _candidate_ranks(n_values: int) -> list[int]:
