@@ -25,6 +25,10 @@ _LARGEST_ERROR = 3.0
 #: The first of equals is taken.
 _NETWORK_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
+#: Gains below so many standard errors are taken for luck: the best of many checks and
+#: shares is looked at (docs/experiments.md, trial 56).
+_LUCK = 2.0
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -90,15 +94,20 @@ class Validation:
         return float(1.0 - loss / self.baseline)
 
     def best_pool(self, core, networks) -> tuple[np.ndarray, float]:
-        """Return the networks' best share in each column's answers, and the loss."""
+        """Return the networks' best share in each column's answers, and the loss.
+
+        No share, and the loss of the core, where what they gain may be luck.
+        """
         loss_of_core = self.losses(core)
         losses = []
         for share in _NETWORK_SHARES:
             levels = pool_levels(core, networks, share)
             numbers = pool_numbers(core, networks, share)
             losses.append(self.losses(np.where(self._is_number, numbers, levels)))
-        gains = [self._expected_gain(loss_of_core - loss) for loss in losses]
-        best = np.argmax(gains, axis=0)
+        gains = loss_of_core - np.array(losses)
+        if _is_luck(gains[np.argmax(gains.mean(axis=1))]):
+            return np.zeros(self.truth.values.shape[1]), float(loss_of_core.sum())
+        best = np.argmax([self._expected_gain(gain) for gain in gains], axis=0)
         of_cells = best[self._cells[1]]
         loss = np.array(losses)[of_cells, np.arange(len(of_cells))].sum()
         share = np.array(_NETWORK_SHARES)[best]
@@ -153,6 +162,11 @@ def hold_out_rows(rows, encoding, fraction, generator) -> Validation | None:
     if not np.any(truth.observed):
         return None
     return Validation(Rows(rows.values, observed), truth, truth, encoding)
+
+
+def _is_luck(gain: np.ndarray) -> bool:
+    """Return whether the mean of cells' gains is within its sampling error."""
+    return gain.mean() <= _LUCK * gain.std() / np.sqrt(len(gain))
 
 
 def _coverage(observed: np.ndarray) -> np.ndarray:
