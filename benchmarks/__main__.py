@@ -85,10 +85,11 @@ def whole_tables_command(data, tables, out):
 @main.command("study")
 @click.argument("name", type=click.Choice(list(STUDIES)))
 @click.option("--tables", help="Only these, with commas between.")
+@click.option("--data", type=FOLDER, help="Folder with <table>.parquet.")
 @click.option("--out", type=FILE, help="Default: results/<name>.jsonl.")
-def study_command(name, tables, out):
+def study_command(name, tables, data, out):
     """Run what is left of a study of another use of the model."""
-    STUDIES[name].run(out or RESULTS / f"{name}.jsonl", _listed(tables) or ())
+    STUDIES[name].run(out or RESULTS / f"{name}.jsonl", _listed(tables) or (), data)
 
 
 @main.command("build")

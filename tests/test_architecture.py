@@ -27,7 +27,7 @@ FLOORS = [
     ["_vae", "_validation", "_hidden_cells"],
     ["_engine"],
     ["_training", "_conditional", "_generation", "_anomalies"],
-    ["_base", "_uncertainty"],
+    ["_base", "_uncertainty", "_self_masking"],
     ["_imputer", "_transformer"],
     ["_imputer_based"],
     ["_supervised", "_outliers"],

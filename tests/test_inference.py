@@ -312,9 +312,9 @@ def test_shifts_move_drawn_cells_on_the_scale_of_their_column(incomplete):
     ("delta", "message"),
     [
         ({"income": 1.0}, "delta: got 'income'"),
-        ({"species": 1.0}, "delta: got a shift of column 'species', modelled as"),
-        ({"body_mass_g": "much"}, "delta: got 'much' for column 'body_mass_g'"),
-        ({"body_mass_g": np.nan}, "delta: got nan for column 'body_mass_g'"),
+        ({"species": 1.0}, "delta: Column 'species' is modelled as"),
+        ({"body_mass_g": "much"}, "delta: got 'much' for 'body_mass_g'"),
+        ({"body_mass_g": np.nan}, "delta: got nan for 'body_mass_g'"),
         ([0.1], "delta: got .* expected a dictionary"),
         ([], "delta: got .* expected a dictionary"),
         (np.array([1.0, 2.0]), "delta: got .* expected a dictionary"),

@@ -373,7 +373,7 @@ def assert_core_of_all_cells(trained, rows, encoding):
     assert trained.architecture.hidden_layer_sizes == ()
     rank = trained.architecture.n_latent
     core = _training._fit_core(rows, encoding, rank, Settings())
-    expected = _training._core_weights(core, trained.architecture)
+    expected = _training.core_weights(core, trained.architecture)
     assert trained.weights.keys() == expected.keys()
     # Another start, the same distribution; loadings may be turned.
     one, other = (

@@ -20,6 +20,7 @@ from benchmarks.uses import (
     intervals,
     labels,
     reduction,
+    self_masking,
 )
 from benchmarks.uses.study import Study
 
@@ -109,11 +110,13 @@ def test_a_study_is_written_into_its_page(halving, tmp_path):
 def test_the_command_line_knows_the_studies(name, monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(
-        Study, "run", lambda self, path, only: calls.append((self.name, only))
+        Study,
+        "run",
+        lambda self, path, only, data: calls.append((self.name, only, data)),
     )
     command = ["study", name, "--tables", "wine", "--out", str(tmp_path / "x")]
     assert CliRunner().invoke(main, command).exit_code == 0
-    assert calls == [(name, ("wine",))]
+    assert calls == [(name, ("wine",), None)]
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
@@ -258,3 +261,24 @@ def test_coefficients_are_counted_over_batches(monkeypatch):
     text = coefficients.render(pd.DataFrame(rows))
     share = sum(row["inside"][0] for row in rows) / 6
     assert f"| normal | {method} | intercept | 6 | {share:.3f} |" in text
+
+
+def test_self_masked_cells_are_those_above_the_mean():
+    table = self_masking.numbers_of("concrete", None)
+    holed, columns = self_masking.hide(table)
+    assert columns == list(table.columns[:4])
+    np.testing.assert_array_equal(holed[columns].isna(), table[columns] > 0)
+    pd.testing.assert_frame_equal(holed[table.columns[4:]], table[table.columns[4:]])
+
+
+def test_self_masking_is_shown_beside_what_was_published():
+    rows = [
+        {"dataset": "banknote", "method": method, "seed": 0}
+        | self_masking.solve("banknote", method, 0)
+        for method in ("mean", "vae, known sign")
+    ]
+    assert rows[0]["rmse"] > 1.5  # what is missing is far from what is observed
+    assert rows[1]["rmse"] < 0.8
+    text = self_masking.render(pd.DataFrame(rows))
+    assert "| not-MIWAE, self-masking (published) | 1.880 |" in text
+    assert text.count("\n") == 6

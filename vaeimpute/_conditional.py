@@ -161,6 +161,20 @@ class FittedVAE:
         at = np.linspace(0, len(observed) - 1, min(len(observed), int(count)))
         return replace(self, n_rows=len(observed), patterns=observed[at.astype(int)])
 
+    def core_values(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows as the core sees them: values, and which of them are observed."""
+        cells = self._model().cells(self.layout, *rows)
+        return cells.values.astype(float), cells.present > 0
+
+    def linear_core(self) -> FactorAnalysis:
+        """Return this model's core."""
+        weights = self._weights()
+        return FactorAnalysis(
+            weights["core.mean"],
+            weights["core.loadings"],
+            np.exp(weights["core.log_noise"]),
+        )
+
     def replicate(self, generator: np.random.Generator) -> FittedVAE:
         """Return this model with a core such as other rows might have given it.
 
@@ -168,15 +182,9 @@ class FittedVAE:
         fitted to those of their cells that were observed. How far it is off, by the
         root of the number of rows, is how uncertain the core is; the networks go along.
         """
-        source = self.core or self
-        weights, model = source._weights(), source._model()
+        core = (self.core or self).linear_core()
         nothing = np.zeros(self.patterns.shape)
-        present = model.cells(self.layout, nothing, self.patterns).present > 0
-        core = FactorAnalysis(
-            weights["core.mean"],
-            weights["core.loadings"],
-            np.exp(weights["core.log_noise"]),
-        )
+        present = self.core_values(Rows(nothing, self.patterns))[1]
         with one_blas_thread:
             other = refit_to_drawn_rows(core, present, generator)
         scale = np.sqrt(len(present) / self.n_rows)

@@ -8,6 +8,7 @@ that no cell has to be filled first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,9 @@ PRIOR_ROWS = 0.5
 
 #: Keeps matrices of values that no row has, or of factors that are not used, regular.
 _LEAST_PRECISION = 1e-6
+
+#: Smallest noise variance, in units of the value's variance.
+NOISE_FLOOR = 1e-3
 
 #: EM steps from a model to one of rows that it has drawn.
 _REFIT_STEPS = 10
@@ -56,9 +60,11 @@ class FactorAnalysis:
         """
         precision = observed / self.noise
         outer = _outer_products(self.loadings)
-        identity = np.eye(self.rank)
-        inverse = identity + (precision @ outer).reshape(-1, self.rank, self.rank)
-        covariance = np.linalg.inv(inverse)
+        identity, shape = np.eye(self.rank), (-1, self.rank, self.rank)
+        # Rows that are whole share one covariance.
+        different = precision[:1] if np.all(observed) else precision
+        covariance = np.linalg.inv(identity + (different @ outer).reshape(shape))
+        covariance = np.broadcast_to(covariance, (len(values), *shape[1:]))
         centred = np.where(observed, values - self.mean, 0.0)
         projected = (centred * precision) @ self.loadings
         mean = np.einsum("nij,nj->ni", covariance, projected)
@@ -73,12 +79,35 @@ class FactorAnalysis:
         return filled
 
 
+class Moments(NamedTuple):
+    """Expected sums that the next model follows from, over observed rows of each value.
+
+    Attributes
+    ----------
+    seconds : ndarray of shape (n_values, rank + 1, rank + 1)
+        Of E[(z, 1) (z, 1)'].
+    cross : ndarray of shape (n_values, rank + 1)
+        Of x E[(z, 1)].
+    squares, count : ndarrays of shape (n_values,)
+        Of x^2 and of ones.
+    latent_mean, latent_second : ndarrays of shape (rank,) and (rank, rank)
+        Means over all rows of E[z] and E[z z'].
+    """
+
+    seconds: np.ndarray
+    cross: np.ndarray
+    squares: np.ndarray
+    count: np.ndarray
+    latent_mean: np.ndarray
+    latent_second: np.ndarray
+
+
 def fit_factor_analysis(
     values: np.ndarray,
     observed: np.ndarray,
     rank: int,
     *,
-    noise_floor: float = 1e-3,
+    noise_floor: float = NOISE_FLOOR,
     prior_rows: float = PRIOR_ROWS,
     max_iter: int = 60,
     tol: float = 1e-3,
@@ -122,8 +151,9 @@ def fit_factor_analysis(
     second = np.eye(rank) if shrink_loadings else None
     for _ in range(max_iter):
         before = np.sum(model.loadings**2, axis=1)
-        model, second = _em_step(
-            model, second, values, observed, noise_floor, prior_rows, equal_noise
+        moments = expected_moments(model, values, observed)
+        model, second = maximise(
+            moments, model.noise, second, noise_floor, prior_rows, equal_noise
         )
         if np.max(np.abs(np.sum(model.loadings**2, axis=1) - before)) < tol:
             break
@@ -159,20 +189,35 @@ def refit_to_drawn_rows(
     )
 
 
-def _em_step(
-    model, prior_second, values, observed, noise_floor, prior_rows, equal_noise
+def maximise(
+    moments: Moments,
+    noise: np.ndarray,
+    prior_second: np.ndarray | None,
+    noise_floor: float = NOISE_FLOOR,
+    prior_rows: float = PRIOR_ROWS,
+    equal_noise: bool = False,
 ) -> tuple[FactorAnalysis, np.ndarray | None]:
-    """Return the model after one step, and the second moment of loadings with it."""
-    moments = _expected_moments(model, values, observed)
-    seconds, cross, squares, latent_mean, latent_second = moments
-    n_observed = observed.sum(axis=0)
+    """Return the model that moments lead to, and the second moment of its loadings.
+
+    Parameters
+    ----------
+    moments : Moments
+        Under the model before.
+    noise : ndarray of shape (n_values,)
+        Of the model before.
+    prior_second : ndarray of shape (rank, rank) or None
+        Second moment of the prior of the loadings; None is no prior.
+    noise_floor, prior_rows, equal_noise
+        As of `fit_factor_analysis`.
+    """
+    seconds, cross, squares, count, latent_mean, latent_second = moments
     # One ridge regression of each value on (z, 1): the prior acts on z alone.
-    precision = _prior_precision(model.noise, prior_second, model.rank)
+    precision = _prior_precision(noise, prior_second, len(latent_mean))
     inverse = np.linalg.inv(seconds + precision)
     coefficients = np.einsum("vij,vj->vi", inverse, cross)
     fitted = np.einsum("vi,vij,vj->v", coefficients, seconds, coefficients)
     residual = squares - 2 * np.sum(coefficients * cross, axis=1) + fitted
-    residual, weight = np.maximum(residual, 0.0) + prior_rows, n_observed + prior_rows
+    residual, weight = np.maximum(residual, 0.0) + prior_rows, count + prior_rows
     if equal_noise:
         residual, weight = np.full(len(residual), residual.sum()), weight.sum()
     noise = residual / weight
@@ -180,7 +225,7 @@ def _em_step(
     # Expansion: let z ~ N(m, R) for this step, then fold m and R back into the
     # loadings, which multiplies the speed of plain EM.
     spread = latent_second - np.outer(latent_mean, latent_mean)
-    root = np.linalg.cholesky(spread + 1e-9 * np.eye(model.rank))
+    root = np.linalg.cholesky(spread + 1e-9 * np.eye(len(spread)))
     noise = np.maximum(noise, noise_floor)
     if prior_second is not None:
         # E[w w'] over values: of the estimates, and of what is uncertain about them.
@@ -207,8 +252,8 @@ def _prior_precision(noise, second, rank) -> np.ndarray:
     return precision
 
 
-def _expected_moments(model, values, observed):
-    """Sum E[(z,1)(z,1)'] and x E[(z,1)] over each value's observed rows."""
+def expected_moments(model, values, observed) -> Moments:
+    """Return the moments of rows under a model; values are 0 where not observed."""
     n_rows, n_values = values.shape
     size = model.rank + 1
     seconds = np.zeros((n_values, size * size))
@@ -227,10 +272,11 @@ def _expected_moments(model, values, observed):
         latent_second += second[:, :-1, :-1].sum(axis=0)
     squares = np.sum(values**2, axis=0)
     shape = (n_values, size, size)
-    return (
+    return Moments(
         seconds.reshape(shape),
         cross,
         squares,
+        observed.sum(axis=0).astype(float),
         latent_mean / n_rows,
         latent_second / n_rows,
     )

@@ -15,7 +15,11 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from vaeimpute._base import BaseVAE
 from vaeimpute._progress import Progress
+from vaeimpute._self_masking import fit_self_masking
 from vaeimpute._uncertainty import UncertaintyMixin, calibrated, holed_rows
+
+#: Which numbers go missing: large ones, small ones, or it is to be learned.
+_SIGNS = {"high": 1.0, "low": -1.0, None: 0.0}
 
 
 class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
@@ -94,6 +98,12 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         Missing cells to leave as they are: a table that is true there, of the
         shape of the X that is transformed or a frame of some of its columns; or
         a function that makes one of X.
+    self_masking : None, array-like or dict of column to str, default=None
+        Columns of numbers whose cells are missing because of what stands in them,
+        by name or position; a dictionary says whether "high" or "low" numbers go
+        missing, or None where that is to be learned. They get a probit model of
+        what is missing, which is fitted together with the linear core; networks are
+        not trained. Data cannot tell whether cells are missing for this reason.
     add_indicator : bool, default=False
         Append a column ``missingindicator_<name>`` for each column with missing
         cells at `fit`.
@@ -127,6 +137,10 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         How each column is modelled: a name as in `likelihoods`, "bernoulli" for
         two levels, or "copy" where it is computed from another column that it
         equals up to scale and shift.
+    self_masking_ : dict of column to float
+        Of the columns of `self_masking` with missing cells: by how many normal
+        quantiles being missing gets likelier for each standard deviation of the
+        column's scores.
     indicator_ : MissingIndicator or None
         Fitted if `add_indicator`.
     n_features_in_ : int
@@ -150,7 +164,8 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     ----------
     Kingma & Welling (2014), *Auto-encoding variational Bayes*. Ivanov, Figurnov
     & Vetrov (2019), *Variational autoencoder with arbitrary conditioning*.
-    Strauss & Oliva (2022), *Posterior matching for arbitrary conditioning*.
+    Strauss & Oliva (2022), *Posterior matching for arbitrary conditioning*. Ipsen,
+    Mattei & Frellsen (2021), *not-MIWAE*, for self-masking.
 
     Examples
     --------
@@ -174,6 +189,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         "min_value": [Real, dict, "array-like", None],
         "max_value": [Real, dict, "array-like", None],
         "leave_missing": [callable, "array-like", None],
+        "self_masking": [dict, "array-like", None],
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
         "sample_posterior": ["boolean"],
@@ -202,6 +218,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         min_value=None,
         max_value=None,
         leave_missing=None,
+        self_masking=None,
         add_indicator=False,
         keep_empty_features=False,
         device=None,
@@ -229,6 +246,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         self.min_value = min_value
         self.max_value = max_value
         self.leave_missing = leave_missing
+        self.self_masking = self_masking
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
         self.device = device
@@ -268,7 +286,8 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         progress = Progress(self, X, y)
         with self._all_or_nothing():
             rows, missing = self._learn_columns(X)
-            self._bounds()  # raises before the training, not after it
+            self._bounds()  # both raise before the training, not after it
+            self._signs()
             empty = missing.all(axis=0)
             self._kept = np.flatnonzero(~empty | self.keep_empty_features)
             self.indicator_ = self._fit_indicator(missing)
@@ -383,8 +402,40 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     def _learned(self, trained, rows):
         """Return the model, and how well it predicts what it has not trained on."""
         learned = super()._learned(trained, rows)
-        calibration = calibrated(trained, learned["_model"], self._encoding)
-        return learned | {"_calibration": calibration}
+        model = learned["_model"]
+        calibration = calibrated(trained, model, self._encoding)
+        signs = self._signs()
+        # Where nothing is missing there is nothing to learn.
+        at = [k for k in signs if not rows.observed[:, k].all()]
+        slopes = []
+        if at:
+            generator = np.random.default_rng([self._seed, 2])
+            chosen = np.array([signs[k] for k in at])
+            model = fit_self_masking(model, rows, np.array(at), chosen, generator)
+            slopes = model.masking.slope.tolist()
+        columns = self._schema.columns
+        names = [columns[self._encoding.numeric[k]].name for k in at]
+        return learned | {
+            "_model": model,
+            "_calibration": calibration,
+            "self_masking_": dict(zip(names, slopes, strict=True)),
+        }
+
+    def _signs(self):
+        """Return the sign of self-masking by place among the numeric columns."""
+        given = {} if self.self_masking is None else self.self_masking
+        places = self._places_of_numbers(given, "self_masking")
+        kinds = given.values() if isinstance(given, dict) else [None] * len(places)
+        for kind in kinds:
+            if kind not in _SIGNS:
+                raise ValueError(
+                    f"self_masking: got {kind!r}, expected one of {list(_SIGNS)}."
+                )
+        return {k: _SIGNS[kind] for k, kind in zip(places, kinds, strict=True)}
+
+    def _hidden_layer_sizes(self):
+        # Networks would explain away what tells of the missing cells.
+        return () if self._signs() else super()._hidden_layer_sizes()
 
     def _fit_indicator(self, missing):
         if not self.add_indicator:

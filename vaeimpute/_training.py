@@ -23,7 +23,7 @@ from vaeimpute._factor_analysis import (
     fit_factor_analysis,
 )
 from vaeimpute._threads import one_blas_thread
-from vaeimpute._vae import VAE, Architecture, initial_weights
+from vaeimpute._vae import VAE, Architecture, core_weights, initial_weights
 from vaeimpute._validation import Validation, hold_out, hold_out_rows
 
 #: Largest share of a row's observed cells that a training step hides.
@@ -315,7 +315,7 @@ def _fit_core(
 def _core_answers(core, encoding, validation, settings) -> np.ndarray:
     """Return what the core alone says of the held-out cells."""
     architecture = _core_architecture(encoding, core.rank, settings)
-    weights = _core_weights(core, architecture)
+    weights = core_weights(core, architecture)
     model, layout = VAE(architecture, _numpy_ops), encoding.layout()
     parts = []
     with one_blas_thread:
@@ -346,20 +346,6 @@ def _architecture(encoding: Encoding, n_latent: int, settings: Settings):
     )
 
 
-def _core_weights(core: FactorAnalysis, architecture: Architecture):
-    """Return the core's weights; latents beyond its rank load on nothing yet."""
-    loadings = np.zeros((len(core.mean), architecture.n_latent))
-    loadings[:, : core.rank] = core.loadings
-    log_noise = np.log(core.noise)
-    weights = {
-        "core.mean": core.mean,
-        "core.loadings": loadings,
-        "core.log_noise": log_noise,
-        "decoder.log_noise": log_noise[: architecture.n_numeric],
-    }
-    return {name: weight.astype(np.float32) for name, weight in weights.items()}
-
-
 def _core_alone(rows, encoding, settings, core) -> Trained:
     """Fit the core on to all cells and leave it at that."""
     on = _fit_core(rows, encoding, core.rank, settings, start=core)
@@ -369,7 +355,7 @@ def _core_alone(rows, encoding, settings, core) -> Trained:
 
 def _without_networks(core, encoding, settings) -> Trained:
     architecture = _core_architecture(encoding, core.rank, settings)
-    weights = _core_weights(core, architecture)
+    weights = core_weights(core, architecture)
     return Trained(architecture, weights, None, np.zeros(architecture.n_columns))
 
 
@@ -396,7 +382,7 @@ class _Run:
         start = self._engine.initial_state(
             initial_weights(
                 self._architecture,
-                _core_weights(self._core, self._architecture),
+                core_weights(self._core, self._architecture),
                 self._generator,
             )
         )

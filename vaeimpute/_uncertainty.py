@@ -262,25 +262,31 @@ class UncertaintyMixin:
         """Return by how much to move the standardised scores of numeric columns."""
         if not isinstance(delta, Mapping):
             raise ValueError(f"delta: got {delta!r}, expected a dictionary of columns.")
-        encoding, shifts = self._encoding, np.zeros(len(self._encoding.numeric))
+        shifts = np.zeros(len(self._encoding.numeric))
+        at = self._places_of_numbers(delta, "delta")
+        for place, (name, shift) in zip(at, delta.items(), strict=True):
+            if not isinstance(shift, Real) or not np.isfinite(shift):
+                raise ValueError(
+                    f"delta: got {shift!r} for {name!r}, expected a finite number."
+                )
+            shifts[place] = shift
+        return shifts
+
+    def _places_of_numbers(self, given, parameter):
+        """Return the places of named columns among the encoded numeric ones."""
+        encoding = self._encoding
         places = {
             int(encoding.numeric[k]): k for k in np.flatnonzero(encoding.are_numbers)
         }
-        at = self._schema.positions(delta, "delta")
-        for j, shift in zip(at, delta.values(), strict=True):
-            label = self._schema.columns[j].label
+        at = self._schema.positions(given, parameter)
+        for j in at:
             if j not in places:
                 raise ValueError(
-                    f"delta: got a shift of {label}, modelled as "
+                    f"{parameter}: {self._schema.columns[j].label} is modelled as "
                     f"{encoding.likelihood_names().get(j, 'nothing')!r}, expected "
                     "columns modelled as numbers."
                 )
-            if not isinstance(shift, Real) or not np.isfinite(shift):
-                raise ValueError(
-                    f"delta: got {shift!r} for {label}, expected a finite number."
-                )
-            shifts[places[j]] = shift
-        return shifts
+        return [places[j] for j in at]
 
     def _draws(self, values, chosen, seed, shifts=None, are_told_apart=True):
         """Return draws of all cells, under one draw of the model, and move them."""

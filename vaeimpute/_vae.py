@@ -604,6 +604,20 @@ def _quadratic(ops, matrices, vectors):
     return ops.sum((2.0 * vectors - stop(vectors)) * image, -1)
 
 
+def core_weights(core, architecture: Architecture) -> dict[str, np.ndarray]:
+    """Return the weights of a fitted core; latents beyond its rank load on nothing."""
+    loadings = np.zeros((len(core.mean), architecture.n_latent))
+    loadings[:, : core.rank] = core.loadings
+    log_noise = np.log(core.noise)
+    weights = {
+        "core.mean": core.mean,
+        "core.loadings": loadings,
+        "core.log_noise": log_noise,
+        "decoder.log_noise": log_noise[: architecture.n_numeric],
+    }
+    return {name: weight.astype(np.float32) for name, weight in weights.items()}
+
+
 def initial_weights(
     architecture: Architecture, core: dict[str, np.ndarray], generator
 ) -> dict[str, np.ndarray]:

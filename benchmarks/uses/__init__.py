@@ -12,6 +12,7 @@ from benchmarks.uses import (
     intervals,
     labels,
     reduction,
+    self_masking,
 )
 
 STUDIES = {
@@ -24,5 +25,6 @@ STUDIES = {
         images.STUDY,
         intervals.STUDY,
         coefficients.STUDY,
+        self_masking.STUDY,
     )
 }

@@ -37,6 +37,8 @@ class Study:
         Takes a frame of all rows and returns Markdown.
     page : str
         Where in docs/ that goes.
+    takes_folder : bool
+        Whether `solve` takes a folder of tables besides, as some are not here.
     """
 
     name: str
@@ -45,15 +47,20 @@ class Study:
     solve: Callable[..., dict[str, Any]]
     render: Callable[[pd.DataFrame], str]
     page: str = "uses.md"
+    takes_folder: bool = False
 
-    def run(self, path: Path, only: tuple[str, ...] = ()) -> None:
+    def run(
+        self, path: Path, only: tuple[str, ...] = (), folder: Path | None = None
+    ) -> None:
         """Append the rows of all cases, or of some tables, that a file lacks."""
+        besides = {"folder": folder} if self.takes_folder else {}
         done = {self._key(row) for row in read_lines(path)}
         for case in self.cases():
             if case in done or (only and case[0] not in only):
                 continue
             start = time.process_time()
-            row = dict(zip(self.fields, case, strict=True)) | self.solve(*case)
+            row = dict(zip(self.fields, case, strict=True))
+            row |= self.solve(*case, **besides)
             row["processor_seconds"] = round(time.process_time() - start, 1)
             row["environment"] = environment() | versions()
             append_line(path, row)
