@@ -7,6 +7,7 @@ number lies, and how likely each level is.
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -40,9 +41,11 @@ def cases():
             yield dataset, method, mask
 
 
-def solve(dataset: str, method: str, mask: int) -> dict[str, object]:
+def solve(
+    dataset: str, method: str, mask: int, folder: Path | None = None
+) -> dict[str, object]:
     suite = SUITES["headline"]
-    table = suite.load(dataset, None)
+    table = suite.load(dataset, folder)
     part = Problem.of(table, "mcar", 0.3, mask, suite.new_share).fitted
     imputer = method_named(method).make().fit(part.incomplete)
     found = {}
@@ -176,5 +179,11 @@ def _ratios(rows: pd.DataFrame, level: float) -> pd.Series:
 
 
 STUDY = Study(
-    "intervals", ("dataset", "method", "mask"), cases, solve, render, "uncertainty.md"
+    "intervals",
+    ("dataset", "method", "mask"),
+    cases,
+    solve,
+    render,
+    "uncertainty.md",
+    takes_folder=True,
 )
