@@ -6,6 +6,7 @@ observed, the outcome among it, and the regression is fitted to several filled t
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable
 
@@ -150,16 +151,20 @@ def solve(design: str, method: str, batch: int) -> dict[str, object]:
 
 def render(rows: pd.DataFrame) -> str:
     parts = []
-    for (design, method), some in rows.groupby(["design", "method"], sort=False):
+    found = dict(list(rows.groupby(["design", "method"])))
+    keys = [key for key in itertools.product(DESIGNS, METHODS) if key in found]
+    for design, method in keys:
+        some = found[design, method]
         count = some["n_tables"].sum()
         covered = np.sum(some["inside"].tolist(), axis=0) / count
         bias = np.mean(some["estimate"].tolist(), axis=0) / SLOPES - 1
         width = np.mean(some["width"].tolist(), axis=0)
         for k, name in enumerate(NAMES):
-            shown = [f"{covered[k]:.3f}", f"{bias[k]:+.1%}", f"{width[k]:.3f}"]
+            off = markdown.number(bias[k], "+.1%")
+            shown = [f"{covered[k]:.3f}", off, f"{width[k]:.3f}"]
             parts.append([design, method, name, f"{count}", *shown])
     header = ["table", "method", "coefficient", "tables", "covered", "bias", "width"]
-    return markdown.table(header, parts)
+    return markdown.table(header, parts, texts=3)
 
 
 STUDY = Study(
