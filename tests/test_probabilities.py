@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.special import expit, log_softmax
 from sklearn.exceptions import NotFittedError
 
 from vaeimpute import VAEImputer
+from vaeimpute._predictive import fit_temperature
 
 SIZES = ["small", "middle", "large"]
 
@@ -108,3 +110,36 @@ def test_numbers_alone_have_no_levels(table):
         imputer.predict_proba(table[["weight"]])
     imputer.fit(table[["weight"]])
     assert not hasattr(imputer, "predict_proba")
+
+
+def test_temperature_of_overconfident_probabilities_is_found():
+    """Log-probabilities that were multiplied by 1.6 are divided by it again."""
+    rng = np.random.default_rng(0)
+    said = [log_softmax(2 * rng.normal(size=(4_000, n)), axis=1) for n in (2, 5)]
+    codes = [np.argmax(p + rng.gumbel(size=p.shape), axis=1) for p in said]
+    for factor in (0.6, 1.0, 1.6):
+        found = fit_temperature([factor * p for p in said], codes)
+        assert found == pytest.approx(factor, rel=0.05)
+
+
+def test_few_cells_hardly_move_the_temperature():
+    assert fit_temperature([], []) == 1.0
+    said = [np.log([[0.9, 0.1]])]
+    assert 0.85 < fit_temperature(said, [np.array([0])]) < 1.0
+    assert 1.0 < fit_temperature(said, [np.array([1])]) < 1.2
+
+
+def test_probabilities_are_as_often_right_as_they_say():
+    """Of a level that follows from a number by a logistic regression."""
+    rng = np.random.default_rng(0)
+    number = rng.normal(size=3_000)
+    level = np.where(rng.random(3_000) < expit(2 * number), "yes", "no")
+    frame = pd.DataFrame({"number": number, "level": level})
+    hidden = rng.random(3_000) < 0.3
+    holed = frame.assign(level=frame["level"].mask(hidden))
+    imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(holed)
+    said = imputer.predict_proba(holed)["level"].loc[hidden, "yes"]
+    right = (level == "yes")[hidden]
+    for low in (0.0, 0.25, 0.5, 0.75):
+        at = (low <= said) & (said < low + 0.25)
+        assert right[at].mean() == pytest.approx(said[at].mean(), abs=0.07)

@@ -1,8 +1,9 @@
-"""What is predicted of single numbers, and how far that is to be trusted.
+"""What is predicted of single cells, and how far that is to be trusted.
 
 A missing number is predicted by a mixture of normal distributions of its score, one
 for each latent that its row may have. Where the true numbers of held-out cells lie in
-what was predicted of them tells how far intervals have to reach.
+what was predicted of them tells how far intervals have to reach; how likely their true
+levels were said to be tells by how much to flatten or sharpen probabilities.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, ndtri_exp
 
 from vaeimpute._likelihoods import shrink
@@ -27,6 +29,9 @@ _COMPARED_AT, _LEAST_WIDTH = 0.8, 1e-3
 #: Largest variance between the logarithms of columns' widths that is believed in: a
 #: column that is predicted exactly must not lend its spread to columns of few cells.
 _MOST_VARIANCE = 0.1
+
+#: Probabilities are raised to powers of 1/4 to 4 at most.
+_LARGEST_LOG_TEMPERATURE = np.log(4.0)
 
 #: Held-out cells that what the model says of itself is worth: the log-quantile of n
 #: cells has a variance of about 0.9 / n, and models are off by about exp(0.3).
@@ -76,24 +81,32 @@ class Predictive(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """Where the numbers of held-out cells lie in what was predicted of them.
+    """How what was predicted of held-out cells agrees with them.
 
     Attributes
     ----------
     distances : tuple of ndarrays, one per numeric column
         Absolute normal scores of its held-out cells; of an exact prediction, those of
         a standard normal variable.
+    temperature : float
+        What log-probabilities of levels are to be divided by.
     """
 
     distances: tuple[np.ndarray, ...]
+    temperature: float = 1.0
 
     @classmethod
     def of_cells(
-        cls, column: Sequence[int], normal_scores: np.ndarray, n_columns: int
+        cls,
+        column: Sequence[int],
+        normal_scores: np.ndarray,
+        n_columns: int,
+        temperature: float = 1.0,
     ) -> Calibration:
         """Sort the normal scores of cells by their columns."""
         column, distance = np.asarray(column), np.abs(normal_scores)
-        return cls(tuple(distance[column == k] for k in range(n_columns)))
+        distances = tuple(distance[column == k] for k in range(n_columns))
+        return cls(distances, temperature)
 
     def reach(self, confidence_level: float) -> np.ndarray:
         """Return the normal score at which intervals end, for each column.
@@ -125,6 +138,36 @@ class Calibration:
             pairs = zip(half, _widths(other), strict=True)
             parts += [cells / width for cells, width in pairs]
         return np.concatenate(parts)
+
+
+def fit_temperature(log_probabilities: Sequence[np.ndarray], codes) -> float:
+    """Return by what log-probabilities of levels are to be divided.
+
+    The likeliest temperature of held-out cells (Guo et al. 2017, *On calibration of
+    modern neural networks*, section 4.2), drawn to one where they are few.
+
+    Parameters
+    ----------
+    log_probabilities : sequence of ndarray of shape (n_cells, n_levels)
+        What was said of held-out cells, column by column.
+    codes : sequence of int ndarray of shape (n_cells,)
+        Which level each of them has.
+    """
+    n_cells = sum(map(len, codes))
+    if not n_cells:
+        return 1.0
+
+    def loss(log_temperature):
+        total = 0.0
+        for said, true in zip(log_probabilities, codes, strict=True):
+            cooled = said * np.exp(-log_temperature)
+            right = cooled[np.arange(len(true)), true]
+            total += np.sum(logsumexp(cooled, axis=1) - right)
+        return total
+
+    bounds = (-_LARGEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE)
+    found = minimize_scalar(loss, bounds=bounds, method="bounded").x
+    return float(np.exp(found * n_cells / (n_cells + _PRIOR_CELLS)))
 
 
 def _widths(distances: Sequence[np.ndarray]) -> np.ndarray:

@@ -15,7 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._generation import check_count
-from vaeimpute._predictive import Calibration, check_confidence_level
+from vaeimpute._predictive import (
+    Calibration,
+    check_confidence_level,
+    fit_temperature,
+)
 from vaeimpute._row_streams import RowStreams, content_seeds
 
 #: Rows whose probabilities of all levels are held in memory together.
@@ -228,6 +232,13 @@ class UncertaintyMixin:
             Observed levels have probability 1, but for levels that `fit` has not
             seen: these count as missing.
 
+        Notes
+        -----
+        Probabilities are flattened or sharpened, all by the same power, as the cells
+        that `fit` held out tell (temperature scaling, Guo et al. 2017): those of 80 %
+        are to be right four times out of five where missing cells are like observed
+        ones.
+
         Examples
         --------
         >>> import pandas as pd
@@ -247,6 +258,8 @@ class UncertaintyMixin:
         for start in range(0, len(values), _ROWS_AT_ONCE):
             block = values[start : start + _ROWS_AT_ONCE]
             filling = self._model.fill(self._encoding.encode(block))
+            cooled = filling.log_levels / self._calibration.temperature
+            filling = filling._replace(log_levels=cooled)
             parts.append(self._encoding.level_probabilities(block, *filling))
         columns = self._schema.columns
         return {
@@ -339,15 +352,25 @@ class UncertaintyMixin:
 
 
 def calibrated(trained, model, encoding):
-    """Return where numbers of held-out cells lie in what was predicted of them."""
+    """Return how what was predicted of held-out cells agrees with them."""
     validation, n_numeric = trained.validation, len(encoding.numeric)
     if validation is None:
         return Calibration.of_cells([], np.zeros(0), n_numeric)
     truth, shown = validation.truth, validation.shown
-    wanted = (truth.observed & ~shown.observed)[:, :n_numeric] & encoding.are_numbers
+    held_out = truth.observed & ~shown.observed
+    wanted = held_out[:, :n_numeric] & encoding.are_numbers
     before = FittedVAE.of(trained.before, model.layout, model.priors)
     scores = before.normal_scores(shown, wanted, truth.values[:, :n_numeric])
-    return Calibration.of_cells(wanted.nonzero()[1], scores[wanted], n_numeric)
+    said, codes = [], []
+    if len(encoding.nominal):
+        log_levels = before.fill(shown).log_levels
+        for k, block in enumerate(encoding.level_blocks(), n_numeric):
+            at = held_out[:, k]
+            said.append(log_levels[at, block])
+            codes.append(truth.values[at, k].astype(int))
+    temperature = fit_temperature(said, codes)
+    column = wanted.nonzero()[1]
+    return Calibration.of_cells(column, scores[wanted], n_numeric, temperature)
 
 
 def holed_rows(chosen):
