@@ -131,6 +131,21 @@ def test_draws_scatter_as_missing_numbers_do(rng):
     assert abs(np.mean(drawn - filled.to_numpy())) < 0.1
 
 
+def test_new_rows_and_cells_in_doubt_are_those_of_whole_tables(rng):
+    """Of a row that is drawn, or a cell that is looked at, nothing is missing."""
+    table, holed = a_table(rng)
+    imputer = fitted(holed, self_masking={"a": "high"})
+    drawn = imputer.sample(4_000, random_state=0)
+    assert drawn["a"].mean() == pytest.approx(table["a"].mean(), abs=0.2)
+    given = imputer.sample(2_000, given={"b": 10.0}, random_state=0)
+    near = table.loc[(table["b"] - 10).abs() < 0.2, "a"]
+    assert given["a"].mean() == pytest.approx(near.mean(), abs=0.3)
+    # Low numbers are usual in a row whose others are low.
+    low = pd.DataFrame([[7.5, 7.5, 7.5, 7.5]], columns=list("abcd"))
+    scores = imputer.cell_scores(low).iloc[0]
+    assert scores["a"] == pytest.approx(scores["b"], abs=1.0)
+
+
 def test_intervals_lie_where_missing_numbers_are(rng):
     table, holed = a_table(rng)
     missing = holed["a"].isna()

@@ -128,7 +128,7 @@ class AnomalyMixin:
             some = at[start : start + _ROWS_AT_ONCE]
             observed = rows.observed[some]
             observed[:, k] = False
-            filling = self._model.fill(Rows(rows.values[some], observed))
+            filling = self._model.fill_hidden(Rows(rows.values[some], observed))
             parts.append(self._encoding.surprise(values[some], k, *filling))
         return np.concatenate(parts)
 

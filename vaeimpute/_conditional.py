@@ -212,7 +212,14 @@ class FittedVAE:
         }
 
     def fill(self, rows: Rows) -> Filling:
-        """Return the guesses of this model, pooled with those of the core."""
+        """Return the guesses of cells that are missing."""
+        return self.fill_hidden(rows)
+
+    def fill_hidden(self, rows: Rows) -> Filling:
+        """Return the guesses of this model, pooled with those of the core.
+
+        Of cells that are not missing, but hidden from it.
+        """
         own = Filling(*self._by_blocks(self._fill_block, *rows))
         if self.core is None:
             return own

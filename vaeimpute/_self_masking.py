@@ -16,6 +16,7 @@ from vaeimpute import _numpy_ops
 from vaeimpute._conditional import Draws, Filling, FittedVAE
 from vaeimpute._encoding import Rows
 from vaeimpute._factor_analysis import FactorAnalysis, expected_moments, maximise
+from vaeimpute._row_streams import RowStreams
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import core_weights, draw_latent
 
@@ -32,8 +33,8 @@ _FIRST_SLOPE, _SLOPE_PRECISION, _LARGEST_SLOPE = 1.5, 1.0, 10.0
 
 _NEWTON_STEPS = 3
 
-#: Draws of z per row that answers are means over.
-_LATENT_DRAWS = 256
+#: Draws of z per row that guesses are means over, and of which a draw keeps one.
+_LATENT_DRAWS, _DRAWN_LATENTS = 256, 64
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,6 @@ class SelfMasking:
     columns: np.ndarray
     slope: np.ndarray
     offset: np.ndarray
-
-    def log_probability(self, numbers: np.ndarray) -> np.ndarray:
-        """Return log P(missing | number)."""
-        return log_ndtr(self.slope * numbers - self.offset)
 
     def given_missing(self, mean: np.ndarray, variance: np.ndarray):
         """Return log P(missing), and mean and variance of numbers that are missing.
@@ -107,57 +104,77 @@ class SelfMaskedVAE(FittedVAE):
 
     def fill(self, rows: Rows) -> Filling:
         """Return the guesses; of self-masked columns as of missing cells."""
-        return Filling(*self._by_blocks(self._selected_block, *rows))
+        return Filling(*self._by_blocks(self._filled_block, *rows))
 
-    def draw_around_guesses(self, rows: Rows, streams) -> Draws:
+    def draw_around_guesses(self, rows: Rows, streams: RowStreams) -> Draws:
         """Draw all cells of each row; of self-masked columns as if missing."""
-        return self.draw(rows, streams)
+        noise, gumbel = self._cell_noise(streams)
+        drawn = self._by_blocks(
+            self._drawn_block,
+            *rows,
+            streams.normal(_DRAWN_LATENTS, self.architecture.n_latent),
+            streams.gumbel(_DRAWN_LATENTS),
+            noise,
+        )
+        return Draws(drawn[0], drawn[1] + gumbel)
 
-    def _selected_block(self, weights, values, observed):
+    def _filled_block(self, weights, values, observed):
         """Return means over latents that are weighed by what is missing."""
         plain = self._fill_block(weights, values, observed)
-        noises = _latent_noise(self.architecture.n_latent)
-        candidates, log_weights = self._decoded_candidates(
-            weights, Rows(values, observed), noises[:, None], None
-        )
-        numbers, log_levels = self._split(candidates)
-        noise = np.exp(weights["decoder.log_noise"])
-        variance = np.broadcast_to(noise, numbers.shape).copy()
-        at = self.masking.columns
-        _, numbers[..., at], variance[..., at] = self.masking.given_missing(
-            numbers[..., at], variance[..., at]
+        noises = _latent_noise(self.architecture.n_latent)[:, None]
+        numbers, variance, log_levels, log_weights = self._selected(
+            weights, values, observed, noises
         )
         share = softmax(log_weights, axis=0)[..., None]
         mean = np.sum(share * numbers, axis=0)
         # The law of total variance.
         variance = np.sum(share * (variance + (numbers - mean) ** 2), axis=0)
         log_levels = logsumexp(np.log(share) + log_levels, axis=0)
-        is_selected = ~np.all(observed[:, at], axis=1, keepdims=True)
-        answers = (mean, variance, log_levels)
-        pairs = zip(answers, plain, strict=True)
-        return tuple(np.where(is_selected, own, other) for own, other in pairs)
+        known = observed[:, self.masking.columns].all(axis=1, keepdims=True)
+        pairs = zip(plain, (mean, variance, log_levels), strict=True)
+        return tuple(np.where(known, other, own) for other, own in pairs)
 
-    def _weighted_candidates(self, weights, rows, noises, uniform):
-        """Decode latents of each row's posterior, weighed by what is missing."""
-        posterior, model, draws = self._posterior(weights, *rows), self._model(), []
+    def _drawn_block(self, weights, values, observed, noises, gumbel, noise):
+        """Return numbers and log-probabilities of levels at one latent of each row."""
+        numbers, variance, log_levels, log_weights = self._selected(
+            weights, values, observed, noises.swapaxes(0, 1)
+        )
+        # The largest of log-weights plus Gumbel noise is a categorical draw.
+        at = np.argmax(log_weights + gumbel.T, axis=0), np.arange(len(values))
+        return numbers[at] + np.sqrt(variance[at]) * noise, log_levels[at]
+
+    def _selected(self, weights, values, observed, noises):
+        """Decode latents of each row's posterior, weighed by what is missing.
+
+        Parameters
+        ----------
+        noises : ndarray that broadcasts to (n_draws, n_rows, n_latent)
+
+        Returns
+        -------
+        numbers, variance : ndarrays of shape (n_draws, n_rows, n_numeric)
+            Given the latent; of self-masked columns given that the cell is missing.
+        log_levels : ndarray of shape (n_draws, n_rows, n_levels)
+        log_weights : ndarray of shape (n_draws, n_rows)
+        """
+        posterior, model = self._posterior(weights, values, observed), self._model()
+        shape, decoded = posterior.mean.shape, []
         for noise in noises:
-            noise = np.broadcast_to(noise, posterior.mean.shape)
-            latent = draw_latent(_numpy_ops, posterior, noise)
-            draws.append(model.decode(weights, self.layout, latent))
-        at = self.masking.columns
-        numbers = np.array([draw.numbers[:, at] for draw in draws])
-        noise = np.exp(weights["decoder.log_noise"][at])
-        missing, _, _ = self.masking.given_missing(numbers, noise)
-        return draws, np.where(rows.observed[:, at], 0.0, missing).sum(axis=-1)
-
-    def _observed(self, numbers, log_levels, noise, gumbel) -> Draws:
-        """Add noise to means; in self-masked columns that of missing cells."""
-        draws = super()._observed(numbers, log_levels, noise, gumbel)
-        at = self.masking.columns
-        variance = np.exp(self._weights()["decoder.log_noise"][at])
-        _, mean, variance = self.masking.given_missing(numbers[:, at], variance)
-        draws.numbers[:, at] = mean + np.sqrt(variance) * noise[:, at]
-        return draws
+            latent = draw_latent(_numpy_ops, posterior, np.broadcast_to(noise, shape))
+            decoded.append(
+                self._side_by_side(model.decode(weights, self.layout, latent))
+            )
+        numbers, log_levels = self._split(np.array(decoded))
+        noise = np.exp(weights["decoder.log_noise"])
+        variance, at = (
+            np.broadcast_to(noise, numbers.shape).copy(),
+            self.masking.columns,
+        )
+        missing, numbers[..., at], variance[..., at] = self.masking.given_missing(
+            numbers[..., at], variance[..., at]
+        )
+        log_weights = np.where(observed[:, at], 0.0, missing).sum(axis=-1)
+        return numbers, variance, log_levels, log_weights
 
 
 def fit_self_masking(
