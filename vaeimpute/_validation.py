@@ -27,7 +27,7 @@ _NETWORK_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 #: Gains below so many standard errors are taken for luck: the best of many checks and
 #: shares is looked at (docs/experiments.md, trial 56).
-_LUCK = 2.0
+_LUCK = 1.0
 
 
 @dataclass(frozen=True)
