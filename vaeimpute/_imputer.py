@@ -36,7 +36,8 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     ----------
     n_components : int or "auto", default="auto"
         Latent dimensions. "auto" tries ranks of the linear core, up to 64, and
-        keeps the one that predicts held-out cells best.
+        keeps the one that predicts held-out cells best, or a larger one up to 16
+        that is not shown to be worse.
     hidden_layer_sizes : "auto" or array-like of int, default="auto"
         Units of each residual block, in encoder and decoder alike; the first is
         also the width of the stream between blocks. Empty: the linear core

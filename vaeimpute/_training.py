@@ -218,7 +218,7 @@ def _held_out(rows, encoding, settings, generator) -> Validation | None:
 
 
 def _choose_core(rows, encoding, settings, validation, generator) -> FactorAnalysis:
-    """Fit the core at the rank that predicts held-out cells best."""
+    """Fit the core at the largest rank that held-out cells do not speak against."""
     n_values = _core_architecture(encoding, 1, settings).n_values
     if settings.n_components != "auto":
         ranks = [min(settings.n_components, n_values)]
