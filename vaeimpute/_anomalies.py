@@ -129,8 +129,13 @@ class AnomalyMixin:
             observed = rows.observed[some]
             observed[:, k] = False
             filling = self._model.fill_hidden(Rows(rows.values[some], observed))
+            filling = self._calibrated(filling)
             parts.append(self._encoding.surprise(values[some], k, *filling))
         return np.concatenate(parts)
+
+    def _calibrated(self, filling):
+        """Return a filling as it is: an imputer knows how far to trust it."""
+        return filling
 
     def _squared_errors(self, rows, filling):
         """Return the squared error of every cell, (n_rows, n_columns)."""

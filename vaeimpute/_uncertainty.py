@@ -258,8 +258,7 @@ class UncertaintyMixin:
         for start in range(0, len(values), _ROWS_AT_ONCE):
             block = values[start : start + _ROWS_AT_ONCE]
             filling = self._model.fill(self._encoding.encode(block))
-            cooled = filling.log_levels / self._calibration.temperature
-            filling = filling._replace(log_levels=cooled)
+            filling = self._calibrated(filling)
             parts.append(self._encoding.level_probabilities(block, *filling))
         columns = self._schema.columns
         return {
@@ -270,6 +269,11 @@ class UncertaintyMixin:
             )
             for j in sorted(parts[0])
         }
+
+    def _calibrated(self, filling):
+        """Return a filling with levels as likely as held-out cells tell."""
+        cooled = filling.log_levels / self._calibration.temperature
+        return filling._replace(log_levels=cooled)
 
     def _shifts(self, delta):
         """Return by how much to move the standardised scores of numeric columns."""
