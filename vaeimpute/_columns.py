@@ -9,7 +9,7 @@ Cells are a pandas Series of any supported dtype; `_tables` knows the containers
 from __future__ import annotations
 
 import numbers
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,13 +18,7 @@ import pandas as pd
 from pandas.api import types
 
 from vaeimpute import _dtypes
-
-Level = Any  # str, int, float or bool; for a category whatever its categories are
-
-#: Text is free text if at least so many cells are observed, more than this share of
-#: them differ, and they are longer than so many characters or are more than so many.
-_FREE_TEXT_CELLS, _FREE_TEXT_SHARE = 20, 0.95
-_FREE_TEXT_LENGTH, _FREE_TEXT_LEVELS = 16, 1_000
+from vaeimpute._levels import Level, distinct, in_order, is_free_text, sorts_of
 
 #: What messages call the contents of numeric columns.
 _CONTENTS = {
@@ -110,7 +104,7 @@ class Column:
         TypeError
             If a cell is neither text nor a number.
         """
-        view = _dtypes.view(cells, _label(name))
+        view = _dtypes.view(cells, _dtypes.label_of(name))
         is_plain = view.dtype.kind in "biuf" and not (is_nominal or is_discrete)
         observed = view if is_plain else view[~_missing(view, sentinel)]
         content = _dtypes.content_of(observed)
@@ -128,7 +122,7 @@ class Column:
             whole = content == "integers" or _dtypes.scale_of(cells.dtype) == 0
             column = replace(column, is_integer=whole)
             if is_nominal:
-                levels = _sorted(_distinct(observed, column.label)[1])
+                levels = in_order(distinct(observed, column.label)[1])
                 column = replace(column, levels=levels)
             else:
                 column = replace(column, kind="numeric")
@@ -149,9 +143,9 @@ class Column:
         )
 
     def _with_text(self, observed: pd.Series, text_features: str) -> Column:
-        position, levels = _distinct(observed, self.label)
-        if not _is_free_text(position, levels):
-            return replace(self, levels=_sorted(levels))
+        position, levels = distinct(observed, self.label)
+        if not is_free_text(position, levels):
+            return replace(self, levels=in_order(levels))
         if text_features == "passthrough":
             return replace(self, kind="text")
         raise ValueError(
@@ -191,7 +185,7 @@ class Column:
     @property
     def label(self) -> str:
         """Name for messages, such as ``Column 'age'``."""
-        return _label(self.name)
+        return _dtypes.label_of(self.name)
 
     @property
     def pandas_dtype(self) -> Any:
@@ -214,7 +208,7 @@ class Column:
     def holds_only_numbers(self) -> bool:
         """Whether an array of numbers has room for every cell."""
         if self.kind == "nominal":
-            return _sorts(self.levels) <= {"number"}
+            return sorts_of(self.levels) <= {"number"}
         return self.kind == "numeric" and self.unit is None
 
     def read(
@@ -257,11 +251,11 @@ class Column:
         return observed.to_numpy(dtype=np.float64)
 
     def _codes(self, observed: pd.Series) -> np.ndarray:
-        position, found = _distinct(observed, self.label)
+        position, found = distinct(observed, self.label)
         # Text where numbers were, or numbers where text was (as CSV readers guess for
         # each chunk anew), is a changed column, not a column of unseen levels.
-        fitted = _sorts(self.levels)
-        if found and fitted and fitted.isdisjoint(_sorts(found)):
+        fitted = sorts_of(self.levels)
+        if found and fitted and fitted.isdisjoint(sorts_of(found)):
             raise self._changed(f"levels such as {self.levels[0]!r}", observed)
         code = {level: code for code, level in enumerate(self.levels)}
         return np.array([code.get(level, np.nan) for level in found], float)[position]
@@ -431,10 +425,7 @@ def _checked(given: Any, is_good: bool) -> Any:
 
 
 def _missing(cells: pd.Series, sentinel: float | str | None) -> np.ndarray:
-    if cells.dtype.kind == "f":  # a nullable float can hold NaN beside NA
-        missing = np.isnan(cells.to_numpy(dtype=np.float64, na_value=np.nan))
-    else:
-        missing = cells.isna().to_numpy(dtype=bool)
+    missing = _dtypes.missing_in(cells)
     if sentinel is None or cells.dtype.kind in "mM":
         return missing
     position, found = pd.factorize(cells)
@@ -445,41 +436,3 @@ def _missing(cells: pd.Series, sentinel: float | str | None) -> np.ndarray:
 def _same(level: Level, sentinel: float | str | None) -> bool:
     # True == 1, yet a sentinel of 1 does not make True missing.
     return not isinstance(level, (bool, np.bool_)) and bool(level == sentinel)
-
-
-def _distinct(observed: pd.Series, label: str) -> tuple[np.ndarray, list[Level]]:
-    """Return for each cell the position of its level, and the levels found."""
-    position, found = pd.factorize(observed)
-    levels = [_dtypes.python_value(level) for level in found.tolist()]
-    if any(isinstance(level, float) and np.isinf(level) for level in levels):
-        raise _dtypes.infinity(label)
-    return position, levels
-
-
-def _is_free_text(position: np.ndarray, levels: Sequence[Level]) -> bool:
-    n_cells, n_levels = len(position), len(levels)
-    if n_cells < _FREE_TEXT_CELLS or n_levels <= _FREE_TEXT_SHARE * n_cells:
-        return False
-    lengths = np.array([len(str(level)) for level in levels])[position]
-    return n_levels > _FREE_TEXT_LEVELS or np.median(lengths) > _FREE_TEXT_LENGTH
-
-
-def _sorted(levels: Sequence[Level]) -> tuple[Level, ...]:
-    try:
-        return tuple(sorted(levels))
-    except TypeError:  # text and numbers do not compare
-        return tuple(levels)
-
-
-def _sorts(levels: Sequence[Level]) -> set[str]:
-    """Say of which sorts levels are: text, numbers, or other types."""
-    is_number = [isinstance(level, numbers.Real) for level in levels]
-    names = [type(level).__name__ for level in levels]  # of text, it is "str"
-    return {
-        "number" if number else name
-        for number, name in zip(is_number, names, strict=True)
-    }
-
-
-def _label(name: Hashable) -> str:
-    return f"Column {name!r}"

@@ -12,7 +12,7 @@ import datetime
 import decimal
 import numbers
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -136,6 +136,13 @@ def view(cells: pd.Series, label: str) -> pd.Series:
     elif isinstance(dtype, pd.SparseDtype) or dtype.kind not in "biufmM":
         raise unsupported(label, dtype)
     return cells
+
+
+def missing_in(cells: pd.Series) -> np.ndarray:
+    """Return where viewed cells are missing."""
+    if cells.dtype.kind == "f":  # a nullable float can hold NaN beside NA
+        return np.isnan(cells.to_numpy(dtype=np.float64, na_value=np.nan))
+    return cells.isna().to_numpy(dtype=bool)
 
 
 def _view_of_arrow(cells: pd.Series, label: str) -> pd.Series:
@@ -380,3 +387,8 @@ def python_value(value: Any) -> Any:
 def infinity(label: str) -> ValueError:
     """Return the error for infinite cells."""
     return ValueError(f"{label}: got infinity, expected finite numbers or missing")
+
+
+def label_of(name: Hashable) -> str:
+    """Return what messages call a column, such as ``Column 'age'``."""
+    return f"Column {name!r}"

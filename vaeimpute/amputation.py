@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.preprocessing import StandardScaler
 
-from vaeimpute._columns import Column
+from vaeimpute import _dtypes
 from vaeimpute._containers import (
     Table,
     as_table,
@@ -28,7 +28,7 @@ from vaeimpute._containers import (
     names_of,
     with_columns,
 )
-from vaeimpute._dtypes import infinity, unsupported
+from vaeimpute._levels import distinct, in_order, is_free_text
 
 #: Share of the columns that drive what goes missing at random, and stay whole.
 _DRIVER_SHARE = 0.3
@@ -129,7 +129,7 @@ def hide(X: Table, hidden: ArrayLike) -> Table:
 
 def _hide_in_array(X: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     if X.dtype.kind not in "biufmMO":
-        raise unsupported("X", X.dtype)
+        raise _dtypes.unsupported("X", X.dtype)
     if not hidden.any():
         return X.copy()
     with_room = {"b": object, "i": np.float64, "u": np.float64}
@@ -306,16 +306,31 @@ def _read(X: Table, names: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_column(cells: pd.Series, name: Hashable) -> tuple[np.ndarray, np.ndarray]:
-    column = Column.infer(cells, name, text_features="passthrough")
-    values, missing = column.read(cells, None)
+    label = _dtypes.label_of(name)
+    cells = _dtypes.view(cells, label)
+    missing = _dtypes.missing_in(cells)
+    values = np.full(len(cells), np.nan)
+    values[~missing] = _sizes(cells[~missing], label)
     if np.isinf(values).any():
-        raise infinity(column.label)
-    has_order = column.ordered or column.levels == (False, True)
-    if column.kind == "text":
-        values[~missing] = 0.0
-    elif column.kind == "nominal" and not has_order:
-        values[~missing] = _rarity(values[~missing].astype(np.intp))
+        raise _dtypes.infinity(label)
     return values, missing
+
+
+def _sizes(observed: pd.Series, label: str) -> np.ndarray:
+    """Return numbers, seconds, positions in an order, or how rare levels are."""
+    content = _dtypes.content_of(observed)
+    if content == "category":
+        codes = observed.cat.codes.to_numpy()
+        return codes if observed.cat.ordered else _rarity(codes)
+    if content == "text":
+        position, levels = distinct(observed, label)
+        if is_free_text(position, levels):
+            return np.zeros(len(position))
+        code = {level: code for code, level in enumerate(in_order(levels))}
+        return _rarity(np.array([code[level] for level in levels])[position])
+    if _dtypes.clock_of(observed.dtype) is not None:
+        return _dtypes.seconds(observed)
+    return observed.to_numpy(dtype=np.float64)
 
 
 def _rarity(codes: np.ndarray) -> np.ndarray:
