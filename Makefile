@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-backends lint format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,12 @@ demo: $(VENV)/.installed-plot ## fill the Palmer penguins; results in demo-outpu
 
 test: $(VENV)/.installed-dev ## run the tests and the docstring examples
 	$(BIN)/python -m pytest $(ARGS)
+
+test-backends: $(VENV)/.installed-backends ## run what depends on the backend on all
+	for backend in $(BACKENDS); do \
+	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(BACKEND_TESTS) $(ARGS) \
+	    || exit 1; \
+	done
 
 lint: $(VENV)/.installed-dev ## check style and formatting, changing nothing
 	$(BIN)/ruff check

@@ -19,7 +19,7 @@ FLOORS = [
         *("_dtypes", "_files", "_copies", "_scales"),
         *("_threads", "_progress", "_row_streams"),
     ],
-    ["_levels", "_containers", "_numpy_ops"],
+    ["_levels", "_containers", "_numpy_ops", "_backends"],
     ["_columns", "amputation", "metrics", "datasets"],
     [
         *("_tables", "_encoding", "_likelihoods", "_factor_analysis"),

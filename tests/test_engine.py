@@ -1,10 +1,5 @@
-"""Compiled programs: formulas, the step, sharing, threads and backends."""
+"""Compiled programs: formulas, the step, sharing and threads."""
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from vaeimpute import _engine, _numpy_ops
+from vaeimpute import _backends, _engine, _numpy_ops
 from vaeimpute._columns import Column
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._encoding import Encoding, Layout, Rows
@@ -98,12 +93,23 @@ def loss_and_gradient(architecture, layout, weights, batch):
     from keras import ops
 
     model = VAE(architecture, ops)
-    tensors = {name: ops.convert_to_tensor(w) for name, w in weights.items()}
-    loss, found = _engine._value_and_gradient(
-        lambda weights, batch: model.loss(weights, layout, batch, 1.0), tensors, batch
+    layout, batch = on_backend(layout), on_backend(batch)
+    backend = _backends.current()
+    loss, found = backend.value_and_gradient(
+        lambda weights: model.loss(weights, layout, batch, 1.0), on_backend(weights)
     )
     # In the order of the weights: some backends sort a dict.
-    return float(loss), {name: np.asarray(found[name]) for name in weights}
+    return float(loss), {name: backend.to_numpy(found[name]) for name in weights}
+
+
+def on_backend(arrays):
+    from keras import ops, tree
+
+    return tree.map_structure(ops.convert_to_tensor, arrays)
+
+
+def to_numpy(array):
+    return _backends.current().to_numpy(array)
 
 
 def double(arrays):
@@ -276,17 +282,18 @@ def test_adam_is_the_textbooks_with_clipping(size):
     gradients = (size * rng.normal(size=(5, 8))).astype(np.float32)
     weights, zero = rng.normal(size=8).astype(np.float32), np.zeros(8, np.float32)
     rates, decay = [0.1, 0.05, 0.2, 0.1, 0.1], _engine._AVERAGE_DECAY
-    state = TrainingState(weights, (zero, zero, np.float32(0.0)), weights)
+    start = TrainingState(weights, (zero, zero, np.float32(0.0)), weights)
+    state = on_backend(start)
     average = weights.astype(float)
 
     clipped = []
     for t, slope in enumerate(gradients):
-        state = _engine._adam_step(ops, state, slope, rates[t])
+        state = _engine._adam_step(ops, state, on_backend(slope), rates[t])
         clipped.append(slope / max(1.0, np.linalg.norm(slope)))
         expected = textbook_adam(weights, clipped, rates[: t + 1])
         average = decay * average + (1 - decay) * expected
-        np.testing.assert_allclose(np.asarray(state.weights), expected, atol=1e-5)
-        np.testing.assert_allclose(np.asarray(state.average), average, atol=1e-5)
+        np.testing.assert_allclose(to_numpy(state.weights), expected, atol=1e-5)
+        np.testing.assert_allclose(to_numpy(state.average), average, atol=1e-5)
     assert float(state.moments[2]) == 5
 
 
@@ -339,7 +346,7 @@ def test_many_steps_in_one_call_are_the_steps_one_by_one():
         (at_once.average, state.average),
         *zip(at_once.moments, state.moments, strict=True),
     ]:
-        np.testing.assert_array_equal(np.asarray(array), np.asarray(other))
+        np.testing.assert_array_equal(to_numpy(array), to_numpy(other))
 
 
 # Programs.
@@ -469,47 +476,5 @@ def test_backend_without_a_compiler_is_named(no_programs, monkeypatch):
     import keras
 
     monkeypatch.setattr(keras.backend, "backend", lambda: "abacus")
-    with pytest.raises(NotImplementedError, match=r"'abacus'.*expected 'tensorflow'"):
+    with pytest.raises(NotImplementedError, match=r"'abacus'.*expected one of"):
         Engine(make_architecture(make_table()[1]))
-
-
-# Backends.
-
-
-def fit_small_table():
-    """Return what a fit on the backend of this process gives, as JSON holds it."""
-    import keras
-
-    settings = replace(SETTINGS, max_iter=20, learning_rate_init=0.01)
-    trained = train(*make_table(), settings, seed=0)
-    return {
-        "backend": keras.backend.backend(),
-        "loss": trained.loss_curve,
-        "weights": {name: w.tolist() for name, w in trained.weights.items()},
-    }
-
-
-FIT_IN_A_NEW_PROCESS = f"""
-import json, runpy
-print(json.dumps(runpy.run_path({__file__!r})["fit_small_table"]()))
-"""
-
-
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax")
-def test_jax_trains_what_the_default_backend_trains():
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FIT_IN_A_NEW_PROCESS],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert finished.returncode == 0, finished.stderr
-    theirs, ours = json.loads(finished.stdout.splitlines()[-1]), fit_small_table()
-
-    assert theirs["backend"] == "jax"
-    assert np.mean(ours["loss"][-5:]) < np.mean(ours["loss"][:5])
-    np.testing.assert_allclose(theirs["loss"], ours["loss"], rtol=1e-3)
-    for name, weight in ours["weights"].items():
-        np.testing.assert_allclose(theirs["weights"][name], weight, atol=1e-3)

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from vaeimpute import _numpy_ops, _vae
+from vaeimpute import _backends, _numpy_ops, _vae
 from vaeimpute._columns import Column
 from vaeimpute._encoding import Encoding, Layout, Rows
-from vaeimpute._engine import _value_and_gradient
 from vaeimpute._vae import (
     VAE,
     Architecture,
@@ -89,7 +88,7 @@ def gradient(objective, weights):
     from keras import ops
 
     tensors = {name: ops.convert_to_tensor(weight) for name, weight in weights.items()}
-    _, found = _value_and_gradient(lambda w, _: objective(w), tensors, None)
+    _, found = _backends.current().value_and_gradient(objective, tensors)
     return {
         name: np.zeros_like(weight) if found[name] is None else np.asarray(found[name])
         for name, weight in weights.items()

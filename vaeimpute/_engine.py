@@ -3,22 +3,22 @@
 A program takes weights, moments, data and randomness and returns new weights,
 moments and losses; it keeps nothing. Programs are compiled once and shared, so
 that a second fit starts at once and two threads do not wait for each other.
-What differs by Keras backend stands at the end of this file.
+What differs by Keras backend is in `_backends`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import threading
 from collections import OrderedDict
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from vaeimpute import _backends
+from vaeimpute._backends import Backend
 from vaeimpute._encoding import Layout, Rows
 from vaeimpute._vae import VAE, Architecture, Batch
 
@@ -94,7 +94,8 @@ class Engine:
     def __init__(self, architecture: Architecture, device: str | None = None):
         self.architecture = architecture
         self._device = device
-        self._programs = _get_programs(architecture, device)
+        self._backend = _backends.current()
+        self._programs = _get_programs(architecture, self._backend, device)
         self._shapes = architecture.weight_shapes()
 
     def initial_state(self, weights: dict[str, np.ndarray]) -> TrainingState:
@@ -107,7 +108,7 @@ class Engine:
     def weights(self, flat) -> dict[str, np.ndarray]:
         """Return flat weights by name."""
         ends = np.cumsum([math.prod(shape) for shape in self._shapes.values()])
-        pieces = np.split(np.array(flat), ends[:-1])
+        pieces = np.split(np.array(self._backend.to_numpy(flat)), ends[:-1])
         named = zip(self._shapes.items(), pieces, strict=True)
         return {name: piece.reshape(shape) for (name, shape), piece in named}
 
@@ -115,7 +116,7 @@ class Engine:
         """Move rows or a layout to the device, once for many calls."""
         import keras
 
-        with self._on_device():
+        with self._backend.on_device(self._device):
             return type(arrays)(*(keras.ops.convert_to_tensor(a) for a in arrays))
 
     def train(
@@ -133,12 +134,12 @@ class Engine:
         steps = Steps(*(_pad_steps(array) for array in steps))
         count, beta = np.array(n_steps, np.int32), np.array(beta, np.float32)
         arguments = (self._sizes(), state, rows, layout, steps, count, beta)
-        with self._on_device():
+        with self._backend.on_device(self._device):
             try:
                 state, losses = self._programs.train(*arguments)
-            except _arithmetic_errors():
-                losses = np.full(n_steps, np.nan, np.float32)
-        return state, np.asarray(losses)[:n_steps]
+            except self._backend.arithmetic_errors:
+                return state, np.full(n_steps, np.nan, np.float32)
+        return state, self._backend.to_numpy(losses)[:n_steps]
 
     def answer(self, flat, layout: Layout, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Fill placed rows.
@@ -148,43 +149,33 @@ class Engine:
         numbers : ndarray of shape (n_rows, n_numeric)
         log_levels : ndarray of shape (n_rows, n_levels)
         """
-        with self._on_device():
+        with self._backend.on_device(self._device):
             answers = self._programs.answer(self._sizes(), flat, layout, rows)
-        return tuple(np.asarray(array) for array in answers)
+        return tuple(self._backend.to_numpy(array) for array in answers)
 
     def _sizes(self) -> np.ndarray:
         a = self.architecture
         sizes = [a.n_numeric, a.n_nominal, a.n_scores, a.n_levels, a.n_latent]
         return np.array([*sizes, *a.hidden_layer_sizes], np.int32)
 
-    def _on_device(self):
-        import keras
-
-        if self._device is None:
-            return contextlib.nullcontext()
-        return keras.device(self._device)
-
 
 class _Programs:
     """The compiled training and answering programs.
 
     On TensorFlow they are traced once for tables of any size, which arrive with
-    each call: a trace costs seconds and megabytes that are never given back. JAX
-    compiles for the sizes of `architecture` and forgets what is not used.
+    each call: a trace costs seconds and megabytes that are never given back. The
+    others compile for the sizes of `architecture` and forget what is not used.
     """
 
-    def __init__(self, architecture: Architecture):
-        self._architecture = architecture
-        self.train = _compile(self._train_steps)
-        self.answer = _compile(self._answer_rows)
+    def __init__(self, architecture: Architecture, backend: Backend):
+        self._architecture, self._backend = architecture, backend
+        self.train = backend.compile(self._train_steps)
+        self.answer = backend.compile(self._answer_rows)
 
     def _train_steps(self, sizes, state, rows, layout, steps, n_steps, beta):
         model, named = self._model(sizes)
         ops = model.ops
         each_step = ops.arange(MAX_STEPS)
-
-        def objective(flat, batch):
-            return model.loss(named(flat), layout, batch, beta)
 
         def step(i, carry):
             state, losses = carry
@@ -196,7 +187,9 @@ class _Programs:
                 steps.hide[i],
                 steps.noise[i],
             )
-            loss, gradient = _value_and_gradient(objective, state.weights, batch)
+            loss, gradient = self._backend.value_and_gradient(
+                lambda flat: model.loss(named(flat), layout, batch, beta), state.weights
+            )
             state = _adam_step(ops, state, gradient, steps.learning_rate[i])
             return state, losses + ops.where(each_step == i, loss, 0.0)
 
@@ -211,28 +204,30 @@ class _Programs:
         """Return the model of these sizes and what cuts its flat weights."""
         import keras
 
-        architecture = _with_sizes(self._architecture, sizes)
+        architecture = self._architecture
+        if self._backend.takes_any_size:
+            architecture = _with_sizes(architecture, sizes)
         shapes = architecture.weight_shapes()
 
         def named(flat):
-            pieces = _split(flat, [math.prod(shape) for shape in shapes.values()])
+            sizes = [math.prod(shape) for shape in shapes.values()]
+            pieces = self._backend.split(flat, sizes)
             return {
                 name: keras.ops.reshape(piece, shape)
                 for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
             }
 
-        return VAE(architecture, _operations()), named
+        return VAE(architecture, self._backend.operations()), named
 
 
-def _get_programs(architecture: Architecture, device: str | None) -> _Programs:
+def _get_programs(
+    architecture: Architecture, backend: Backend, device: str | None
+) -> _Programs:
     """Return programs from the cache, or new ones that compile at first call."""
     global _process
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
+    if backend.takes_any_size:
         architecture = _without_sizes(architecture)
-    key = (backend, architecture, device)
+    key = (backend.name, architecture, device)
     with _lock:
         if _process not in (None, os.getpid()):
             raise RuntimeError(
@@ -242,8 +237,8 @@ def _get_programs(architecture: Architecture, device: str | None) -> _Programs:
             )
         _process = os.getpid()
         if key not in _programs:
-            _check_device(device)
-            _programs[key] = _Programs(architecture)
+            _check_device(backend, device)
+            _programs[key] = _Programs(architecture, backend)
         _programs.move_to_end(key)
         while len(_programs) > _MAX_PROGRAMS:
             _programs.popitem(last=False)
@@ -266,10 +261,6 @@ def _without_sizes(architecture: Architecture) -> Architecture:
 
 def _with_sizes(architecture: Architecture, sizes) -> Architecture:
     """Put traced sizes in place; kinds that are absent stay the number 0."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return architecture
     names = ["n_numeric", "n_nominal", "n_scores", "n_levels", "n_latent"]
     present = {
         name: sizes[i] for i, name in enumerate(names) if getattr(architecture, name)
@@ -279,11 +270,9 @@ def _with_sizes(architecture: Architecture, sizes) -> Architecture:
     return replace(architecture, **present, hidden_layer_sizes=hidden_layer_sizes)
 
 
-def _check_device(device: str | None) -> None:
+def _check_device(backend: Backend, device: str | None) -> None:
     """Refuse a device that is not there: some backends would take another."""
-    import keras
-
-    known = keras.distribution.list_devices()
+    known = backend.devices()
     names = {*known, *(name.split(":")[0] for name in known)}
     if device is not None and device.lower() not in names:
         raise ValueError(
@@ -315,104 +304,3 @@ def _pad_steps(array: np.ndarray) -> np.ndarray:
     """Append zeros along the first axis up to the length that is compiled."""
     missing = MAX_STEPS - len(array)
     return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
-
-
-def _compile(function):
-    """Compile a pure function of arrays with the backend's own compiler."""
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        return _trace_once(function)
-    if backend == "jax":
-        import jax
-
-        return jax.jit(function)
-    raise NotImplementedError(
-        f"Keras backend {backend!r}: expected 'tensorflow' or 'jax'."
-    )
-
-
-def _trace_once(function):
-    """Return a TensorFlow function, traced at its first call for any size.
-
-    XLA stays off: on CPU it gains little here and compiles twice as long.
-    """
-    import tensorflow as tf
-
-    traced, lock = [], threading.Lock()
-
-    def any_size(array):
-        array = tf.convert_to_tensor(array)
-        return tf.TensorSpec([None] * array.shape.rank, array.dtype)
-
-    def call(*arguments):
-        with lock:
-            if not traced:
-                signature = tf.nest.map_structure(any_size, arguments)
-                traced.append(
-                    tf.function(function, input_signature=signature, autograph=False)
-                )
-        return traced[0](*arguments)
-
-    return call
-
-
-def _operations():
-    """Return ``keras.ops``, on TensorFlow with two functions made cheaper."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return keras.ops
-    import tensorflow as tf
-
-    # Keras looks through every factor for NaN, which the loss shows anyway.
-    cheaper = {"silu": tf.custom_gradient(_silu), "cholesky": tf.linalg.cholesky}
-    return SimpleNamespace(**(vars(keras.ops) | cheaper))
-
-
-def _silu(x):
-    """Return SiLU and its gradient: Keras' computes the logistic function twice."""
-    import keras
-
-    share = keras.ops.sigmoid(x)
-    y = x * share
-    return y, lambda upstream: upstream * (share + y - y * share)
-
-
-def _split(flat, sizes):
-    """Cut a vector into pieces; the cut's gradient is one concatenation."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.split(flat, tf.stack(sizes))
-    return keras.ops.split(flat, np.cumsum(sizes)[:-1].tolist())
-
-
-def _arithmetic_errors() -> tuple[type[Exception], ...]:
-    """Return what the backend raises where another one goes on with NaN."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return ()
-    import tensorflow as tf
-
-    return (tf.errors.InvalidArgumentError,)  # by Cholesky's factorisation
-
-
-def _value_and_gradient(objective, weights, batch):
-    """Return the objective and its gradient by the weights."""
-    import keras
-
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.value_and_grad(objective)(weights, batch)
-    import tensorflow as tf
-
-    with tf.GradientTape() as tape:
-        tape.watch(weights)
-        value = objective(weights, batch)
-    return value, tape.gradient(value, weights)

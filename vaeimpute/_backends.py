@@ -1,0 +1,220 @@
+"""What differs between Keras' backends: compiling, looping, differentiating, placing.
+
+`current` returns the backend that Keras runs on. All have the same few methods, so
+that `_engine` is written once. Keras fixes its backend at its first import, from the
+environment variable KERAS_BACKEND; nothing here chooses one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+
+class Backend:
+    """A backend that compiles for the sizes of its arguments.
+
+    Attributes
+    ----------
+    name : str
+    takes_any_size : bool
+        Whether a compiled function serves arrays of any size, whose sizes must then
+        arrive as arguments.
+    arithmetic_errors : tuple of type
+        What is raised where other backends go on with NaN.
+    """
+
+    name: str
+    takes_any_size = False
+    arithmetic_errors: tuple[type[Exception], ...] = ()
+
+    def operations(self) -> Any:
+        """Return ``keras.ops``, or the same made cheaper."""
+        import keras
+
+        return keras.ops
+
+    def compile(self, function: Callable) -> Callable:
+        """Return a pure function of arrays, compiled at its first call."""
+        raise NotImplementedError
+
+    def value_and_gradient(self, objective: Callable, weights: Any) -> tuple[Any, Any]:
+        """Return an objective and its gradient by the weights, of the same structure.
+
+        What the objective does not depend on has a gradient of zero or None.
+        """
+        raise NotImplementedError
+
+    def split(self, flat: Any, sizes: list) -> list:
+        """Cut a vector into pieces."""
+        import keras
+
+        return keras.ops.split(flat, np.cumsum(sizes)[:-1].tolist())
+
+    def on_device(self, device: str | None) -> contextlib.AbstractContextManager:
+        """Return a context in which arrays are made on a device; None: the default."""
+        import keras
+
+        return contextlib.nullcontext() if device is None else keras.device(device)
+
+    def devices(self) -> list[str]:
+        """Return the names of the devices that are there, such as ``"cpu:0"``."""
+        import keras
+
+        return keras.distribution.list_devices()
+
+    def to_numpy(self, array: Any) -> np.ndarray:
+        """Return an array of this backend, from any device."""
+        return np.asarray(array)
+
+
+class _TensorFlow(Backend):
+    name = "tensorflow"
+    takes_any_size = True
+
+    def __init__(self):
+        import tensorflow as tf
+
+        self.arithmetic_errors = (tf.errors.InvalidArgumentError,)  # by Cholesky
+
+    def operations(self):
+        import keras
+        import tensorflow as tf
+
+        # Keras looks through every factor for NaN, which the loss shows anyway.
+        cheaper = {"silu": tf.custom_gradient(_silu), "cholesky": tf.linalg.cholesky}
+        return SimpleNamespace(**(vars(keras.ops) | cheaper))
+
+    def compile(self, function):
+        """Return a function that is traced once for arrays of any size.
+
+        XLA stays off: on CPU it gains little here and compiles twice as long.
+        """
+        import tensorflow as tf
+
+        traced, lock = [], threading.Lock()
+
+        def any_size(array):
+            array = tf.convert_to_tensor(array)
+            return tf.TensorSpec([None] * array.shape.rank, array.dtype)
+
+        def call(*arguments):
+            with lock:
+                if not traced:
+                    signature = tf.nest.map_structure(any_size, arguments)
+                    traced.append(
+                        tf.function(
+                            function, input_signature=signature, autograph=False
+                        )
+                    )
+            return traced[0](*arguments)
+
+        return call
+
+    def value_and_gradient(self, objective, weights):
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            value = objective(weights)
+        return value, tape.gradient(value, weights)
+
+    def split(self, flat, sizes):
+        import tensorflow as tf
+
+        # The cut's gradient is one concatenation.
+        return tf.split(flat, tf.stack(sizes))
+
+
+class _Jax(Backend):
+    name = "jax"
+
+    def compile(self, function):
+        import jax
+
+        return jax.jit(function)
+
+    def value_and_gradient(self, objective, weights):
+        import jax
+
+        return jax.value_and_grad(objective)(weights)
+
+
+class _Torch(Backend):
+    """PyTorch, step by step: its compiler needs a C++ compiler on the machine."""
+
+    name = "torch"
+
+    def __init__(self):
+        import torch
+
+        self.arithmetic_errors = (torch.linalg.LinAlgError,)
+
+    def compile(self, function):
+        import keras
+        import torch
+
+        def call(*arguments):
+            with torch.no_grad():
+                return function(
+                    *keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
+                )
+
+        return call
+
+    def value_and_gradient(self, objective, weights):
+        import keras
+        import torch
+
+        with torch.enable_grad():
+            leaves = keras.tree.map_structure(
+                lambda weight: weight.detach().requires_grad_(), weights
+            )
+            value = objective(leaves)
+            flat = keras.tree.flatten(leaves)
+            slopes = torch.autograd.grad(value, flat, allow_unused=True)
+        return value.detach(), keras.tree.pack_sequence_as(leaves, slopes)
+
+    def devices(self):
+        import torch
+
+        names = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        return ["cpu:0", *names, *(name.replace("cuda", "gpu") for name in names)]
+
+    def to_numpy(self, array):
+        return array if isinstance(array, np.ndarray) else array.detach().cpu().numpy()
+
+
+_BACKENDS = {backend.name: backend for backend in (_TensorFlow, _Jax, _Torch)}
+
+
+def current() -> Backend:
+    """Return the backend that Keras runs on.
+
+    Raises
+    ------
+    NotImplementedError
+        If it is one for which nothing here is written.
+    """
+    import keras
+
+    name = keras.backend.backend()
+    if name not in _BACKENDS:
+        raise NotImplementedError(
+            f"Keras backend {name!r}: expected one of {sorted(_BACKENDS)}."
+        )
+    return _BACKENDS[name]()
+
+
+def _silu(x):
+    """Return SiLU and its gradient: Keras' computes the logistic function twice."""
+    import keras
+
+    share = keras.ops.sigmoid(x)
+    y = x * share
+    return y, lambda upstream: upstream * (share + y - y * share)
