@@ -153,7 +153,16 @@ class _Torch(Backend):
     def __init__(self):
         import torch
 
-        self.arithmetic_errors = (torch.linalg.LinAlgError,)
+        self.arithmetic_errors = (torch.linalg.LinAlgError,)  # by Cholesky
+
+    def operations(self):
+        import keras
+        import torch
+
+        # Keras hides which error it was.
+        return SimpleNamespace(
+            **(vars(keras.ops) | {"cholesky": torch.linalg.cholesky})
+        )
 
     def compile(self, function):
         import keras

@@ -286,6 +286,8 @@ class FittedVAE:
         if intervals is None:
             intervals = _no_intervals(len(rows.values))
         draws = _density_noise(self.architecture.n_latent)
+        if self._is_exact and not len(intervals.columns):
+            draws = draws[:1]
 
         def bound(weights, values, observed, low, high):
             noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)
@@ -338,7 +340,7 @@ class FittedVAE:
         both are the same.
         """
         (numbers, log_levels), centre = self._candidates(rows, streams)
-        if self.architecture.hidden_layer_sizes or self.architecture.has_nominal:
+        if not self._is_exact:
             filling = self.fill(rows)
             numbers = filling.numbers + (numbers - centre[0])
             log_levels = filling.log_levels + (log_levels - centre[1])
@@ -476,9 +478,10 @@ class FittedVAE:
         log_weights : ndarray of shape (n_candidates, n_rows)
         """
         draws, log_weights = self._weighted_candidates(weights, rows, noises, uniform)
-        candidates = np.array([self._side_by_side(draw) for draw in draws])
-        shape = (-1, *candidates.shape[-2:])
-        return candidates.reshape(shape), log_weights.reshape(shape[:2])
+        candidates = self._side_by_side(draws)
+        n_rows, n_outputs = candidates.shape[-2:]
+        log_weights = log_weights.reshape(-1, n_rows)
+        return candidates.reshape(len(log_weights), n_rows, n_outputs), log_weights
 
     def _predictive_block(
         self, answer, weights, values, observed, wanted, guesses, variance, given
@@ -533,17 +536,17 @@ class FittedVAE:
 
         Parameters
         ----------
-        noises : iterable of ndarray that broadcasts to (n_rows, n_latent)
-            Standard normal, one per draw; all networks get the same.
+        noises : ndarray of shape (n_draws, n_rows or 1, n_latent)
+            Standard normal; all networks get the same.
 
         Returns
         -------
-        draws : list of Decoded
+        draws : Decoded of shape (n_draws, [n_networks,] n_rows, ...)
         log_weights : ndarray of shape (n_draws, [n_networks,] n_rows)
             ``log p(x, z) - log q(z | x)``.
         """
         posterior = self._posterior(weights, *rows)
-        latents = [_drawn(posterior, noise) for noise in noises]
+        latents = self._drawn(posterior, noises)
         return self._weighed(weights, rows, intervals, posterior, latents)
 
     def _weighted_candidates(self, weights, rows: Rows, noises, uniform):
@@ -564,36 +567,51 @@ class FittedVAE:
             As of `_weighted_draws`.
         """
         sizes, nowhere = self.architecture, _no_intervals(len(rows.values))
-        if not sizes.hidden_layer_sizes and not sizes.has_nominal:  # q is exact
+        if self._is_exact:
             return self._weighted_draws(weights, rows, nowhere, noises)
         standard = LatentPrior.standard(sizes.n_latent)
         priors = self.priors or (standard,) * self.n_networks
         posterior, half = self._posterior(weights, *rows), len(uniform)
-        near = [_drawn(posterior, noise) for noise in noises[half:]]
-        far = [
-            np.reshape([prior.place(*at) for prior in priors], posterior.mean.shape)
-            for at in zip(noises[:half], uniform, strict=True)
-        ]
+        near = self._drawn(posterior, noises[half:])
+        far = [prior.place(noises[:half], uniform) for prior in priors]
+        far = np.stack(far, axis=1) if sizes.is_mixture else far[0]
+        latents = np.concatenate([near, far])
         return self._weighed(
-            weights, rows, nowhere, posterior, near + far, are_half_of_prior=True
+            weights, rows, nowhere, posterior, latents, are_half_of_prior=True
         )
+
+    def _drawn(self, posterior: Posterior, noises: np.ndarray) -> np.ndarray:
+        """Return draws of latents, (n_draws, [n_networks,] n_rows, n_latent)."""
+        shape = posterior.mean.shape
+        noises = np.broadcast_to(noises, (len(noises), *shape[-2:]))
+        if self.architecture.is_mixture:
+            noises = noises[:, None]
+        return draw_latent(_numpy_ops, posterior, noises)
 
     def _weighed(
         self, weights, rows, intervals, posterior, latents, are_half_of_prior=False
     ):
         """Decode latents; weigh by p(x, z) over the density that they come from."""
-        model, draws, log_weights = self._model(), [], []
-        cells = model.cells(self.layout, rows.values, rows.observed)
-        for latent in latents:
-            draws.append(model.decode(weights, self.layout, latent))
-            noise = whiten_latent(_numpy_ops, posterior, latent)
-            proposed = latent_log_density(_numpy_ops, posterior, noise)
-            prior = self._prior_log_density(latent)
-            if are_half_of_prior:
-                proposed = np.logaddexp(proposed, prior)
-            likelihood = self._log_likelihood(weights, cells, intervals, draws[-1])
-            log_weights.append(likelihood + prior - proposed)
-        return draws, np.array(log_weights)
+        draws = self._decoded(weights, latents)
+        noises = whiten_latent(_numpy_ops, posterior, latents)
+        proposed = latent_log_density(_numpy_ops, posterior, noises)
+        prior = self._prior_log_density(latents)
+        if are_half_of_prior:
+            proposed = np.logaddexp(proposed, prior)
+        cells = self._model().cells(self.layout, rows.values, rows.observed)
+        likelihood = self._log_likelihood(weights, cells, intervals, draws)
+        return draws, likelihood + prior - proposed
+
+    def _decoded(self, weights, latents) -> Decoded:
+        """Decode draws of latents at once: few large products instead of many."""
+        n_draws, *networks, n_rows, d = latents.shape
+        # Networks come first for the decoder, and draws and rows are one axis.
+        flat = np.moveaxis(latents, 0, -3).reshape(*networks, n_draws * n_rows, d)
+        decoded = self._model().decode(weights, self.layout, flat)
+        shape = (*networks, n_draws, n_rows)
+        return Decoded(
+            *(np.moveaxis(x.reshape(*shape, x.shape[-1]), -3, 0) for x in decoded)
+        )
 
     def _log_likelihood(self, weights, cells, intervals, decoded):
         """Return log p(x | z) per row."""
@@ -606,14 +624,14 @@ class FittedVAE:
         cell[..., at] = np.where(cells.observed[:, at] > 0, probability, 0.0)
         return cell.sum(axis=-1)
 
-    def _prior_log_density(self, latent):
+    def _prior_log_density(self, latents):
         if not self.priors:
-            constant = latent.shape[-1] * np.log(2 * np.pi)
-            return -0.5 * (constant + np.sum(latent**2, axis=-1))
-        networks = latent if latent.ndim == 3 else latent[None]
-        pairs = zip(self.priors, networks, strict=True)
-        density = np.array([prior.log_density(z) for prior, z in pairs])
-        return density if latent.ndim == 3 else density[0]
+            constant = latents.shape[-1] * np.log(2 * np.pi)
+            return -0.5 * (constant + np.sum(latents**2, axis=-1))
+        if not self.architecture.is_mixture:
+            return self.priors[0].log_density(latents)
+        pairs = enumerate(self.priors)
+        return np.stack([x.log_density(latents[:, k]) for k, x in pairs], axis=1)
 
     def _by_blocks(self, function: Callable, *arrays: np.ndarray) -> list[np.ndarray]:
         """Apply a function of weights and rows to blocks; join what arrays it returns.
@@ -628,6 +646,12 @@ class FittedVAE:
                 parts.append([array[: block.stop - start] for array in answers])
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
+    @property
+    def _is_exact(self) -> bool:
+        """Whether q(z | x) is the posterior itself, as it is of factor analysis."""
+        sizes = self.architecture
+        return not sizes.hidden_layer_sizes and not sizes.has_nominal
+
     def _model(self) -> VAE:
         return VAE(self.architecture, _numpy_ops)
 
@@ -640,12 +664,6 @@ def _padded(array: np.ndarray, block: slice) -> np.ndarray:
     rows = array[block]
     rows = np.pad(rows, [(0, _BLOCK_ROWS - len(rows))] + [(0, 0)] * (rows.ndim - 1))
     return rows if rows.dtype == bool else rows.astype(np.float64)
-
-
-def _drawn(posterior: Posterior, noise: np.ndarray) -> np.ndarray:
-    """Return draws of latents, of every network from the same noise."""
-    noise = np.broadcast_to(noise, posterior.mean.shape)
-    return draw_latent(_numpy_ops, posterior, noise)
 
 
 def _shares_in_centre(log_weights: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp, softmax
-from sklearn.cluster import KMeans
 
 #: Rows of each component at least, and components at most.
 _ROWS_PER_COMPONENT, _MAX_COMPONENTS = 20, 50
@@ -54,6 +53,8 @@ class LatentPrior:
         Expectation-maximisation. Between and within the components lies all the
         covariance of the draws, however few components there are.
         """
+        from sklearn.cluster import KMeans  # slow to import
+
         count = int(np.clip(n_rows // _ROWS_PER_COMPONENT, 1, _MAX_COMPONENTS))
         clusters = KMeans(count, n_init=1, max_iter=20, random_state=0).fit(latents)
         share = np.eye(count)[clusters.labels_]  # (n_draws, n_components)
@@ -77,8 +78,10 @@ class LatentPrior:
         return cls(log_shares, centres, np.linalg.cholesky(covariance))
 
     def log_density(self, latents: np.ndarray) -> np.ndarray:
-        """Return the log-density of latents, (n_rows,)."""
-        return logsumexp(self._joint_log_density(latents), axis=1)
+        """Return the log-density of latents, without their last axis."""
+        rows = latents.reshape(-1, latents.shape[-1])
+        density = logsumexp(self._joint_log_density(rows), axis=1)
+        return density.reshape(latents.shape[:-1])
 
     def _joint_log_density(self, latents):
         """Return log p(component, z), (n_rows, n_components)."""
@@ -94,13 +97,13 @@ class LatentPrior:
         return self.log_shares - 0.5 * (squares + constant) - volume
 
     def place(self, noise: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-        """Return the points that random numbers stand for, (n_points, n_latent).
+        """Return the points that random numbers stand for, (..., n_latent).
 
         Parameters
         ----------
-        noise : ndarray of shape (n_points, n_latent)
+        noise : ndarray of shape (..., n_latent)
             Standard normal.
-        uniform : ndarray of shape (n_points,)
+        uniform : ndarray of shape (...)
             Between 0 and 1; chooses the components.
         """
         ends = np.cumsum(np.exp(self.log_shares))

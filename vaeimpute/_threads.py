@@ -6,6 +6,7 @@ other make them a hundred times slower, and on an idle one gain nothing.
 
 from __future__ import annotations
 
+import functools
 import threading
 
 from threadpoolctl import ThreadpoolController
@@ -34,7 +35,13 @@ class _OneBlasThread:
                 _run_aside(self._limit.restore_original_limits)
 
     def _set(self):
-        self._limit = ThreadpoolController().limit(limits=1, user_api="blas")
+        self._limit = _libraries().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """Return what sets the threads of NumPy's and SciPy's BLAS, looked up once."""
+    return ThreadpoolController()
 
 
 def _run_aside(function):
