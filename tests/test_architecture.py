@@ -26,7 +26,7 @@ FLOORS = [
         *("_persistence", "_latent_prior"),
     ],
     ["_vae", "_validation", "_predictive", "_hidden_cells"],
-    ["_engine"],
+    ["_engine", "_importance"],
     ["_training", "_conditional", "_generation", "_anomalies"],
     ["_base", "_uncertainty", "_self_masking"],
     ["_imputer", "_transformer"],

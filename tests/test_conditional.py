@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 from threadpoolctl import ThreadpoolController
 
-from vaeimpute import _conditional, _numpy_ops
+from vaeimpute import _conditional, _importance, _numpy_ops
 from vaeimpute._columns import Column
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._encoding import Encoding, Rows
@@ -148,7 +148,7 @@ def test_density_tends_to_the_integral_over_the_latent(hidden, monkeypatch):
 
     errors = []
     for n_draws in (64, 4_096):
-        monkeypatch.setattr(_conditional, "_DENSITY_DRAWS", n_draws)
+        monkeypatch.setattr(_importance, "_DENSITY_DRAWS", n_draws)
         errors.append(model.log_density(rows, NO_FLOOR) - exact)
 
     assert np.abs(errors[1]).max() < 0.15
@@ -163,7 +163,7 @@ def test_density_is_no_lower_than_the_evidence_bound(fitted):
     cells = plain.cells(model.layout, rows.values, rows.observed)
     posterior = plain.encode(weights, model.layout, cells)
     evidence = []
-    for noise in _conditional._density_noise(3):
+    for noise in _importance.density_noise(3):
         latent = draw_latent(_numpy_ops, posterior, np.tile(noise, (150, 1)))
         decoded = plain.decode(weights, model.layout, latent)
         cell = plain.log_likelihood(weights, model.layout, cells, decoded)
@@ -196,9 +196,9 @@ def test_noise_is_never_below_its_floor(fitted):
 
 
 def test_density_noise_is_standard_and_fixed():
-    noise = _conditional._density_noise(5)
-    assert noise.shape == (_conditional._DENSITY_DRAWS, 1, 5)
-    np.testing.assert_array_equal(noise, _conditional._density_noise(5))
+    noise = _importance.density_noise(5)
+    assert noise.shape == (_importance._DENSITY_DRAWS, 1, 5)
+    np.testing.assert_array_equal(noise, _importance.density_noise(5))
     np.testing.assert_allclose(noise.sum(axis=0), 0.0, atol=1e-12)
 
 

@@ -12,14 +12,21 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import log_softmax, logsumexp
 
 from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Intervals, Layout, Rows
 from vaeimpute._factor_analysis import FactorAnalysis, refit_to_drawn_rows
+from vaeimpute._importance import (
+    CANDIDATES,
+    Importance,
+    candidate_noise,
+    density_noise,
+    no_intervals,
+    shares_in_centre,
+)
 from vaeimpute._latent_prior import LatentPrior
 from vaeimpute._likelihoods import (
-    log_interval_probability,
     pool_levels,
     pool_numbers,
 )
@@ -32,14 +39,9 @@ from vaeimpute._vae import (
     Decoded,
     Posterior,
     draw_latent,
-    latent_log_density,
-    whiten_latent,
 )
 
 _BLOCK_ROWS = 64
-
-#: Draws of z per row behind a density.
-_DENSITY_DRAWS = 64
 
 #: Rows whose posteriors the prior is fitted to, and draws from each, at most.
 _PRIOR_ROWS, _PRIOR_DRAWS = 5_000, 5
@@ -50,9 +52,6 @@ _PRIOR_SEED = 178_413_592_606_953
 
 #: Rows that a replicate of the core is fitted to, and rows x values x rank^2, at most.
 _REPLICATE_ROWS, _REPLICATE_WORK = 1_000, 2**27
-
-#: Draws of z per row and network of which one is kept.
-_CANDIDATES = 32
 
 
 class Filling(NamedTuple):
@@ -211,19 +210,23 @@ class FittedVAE:
             "decoder.log_noise": weights["decoder.log_noise"] + move.noise[:n_numeric],
         }
 
-    def fill(self, rows: Rows) -> Filling:
-        """Return the guesses of cells that are missing."""
-        return self.fill_hidden(rows)
+    def fill(self, rows: Rows, with_variance: bool = True) -> Filling:
+        """Return the guesses of cells that are missing.
 
-    def fill_hidden(self, rows: Rows) -> Filling:
+        Without their variance, which is then 0, it takes half the time.
+        """
+        return self.fill_hidden(rows, with_variance)
+
+    def fill_hidden(self, rows: Rows, with_variance: bool = True) -> Filling:
         """Return the guesses of this model, pooled with those of the core.
 
         Of cells that are not missing, but hidden from it.
         """
-        own = Filling(*self._by_blocks(self._fill_block, *rows))
+        answer = self._fill_block if with_variance else self._guess_block
+        own = Filling(*self._by_blocks(answer, *rows))
         if self.core is None:
             return own
-        core = self.core.fill(rows)
+        core = self.core.fill(rows, with_variance)
         of_numbers, of_nominal = np.split(
             self.network_share, [self.architecture.n_numeric]
         )
@@ -284,9 +287,9 @@ class FittedVAE:
             Nats; zero for a row with nothing observed.
         """
         if intervals is None:
-            intervals = _no_intervals(len(rows.values))
-        draws = _density_noise(self.architecture.n_latent)
-        if self._is_exact and not len(intervals.columns):
+            intervals = no_intervals(len(rows.values))
+        draws = density_noise(self.architecture.n_latent)
+        if self._model().is_exact and not len(intervals.columns):
             draws = draws[:1]
 
         def bound(weights, values, observed, low, high):
@@ -294,7 +297,7 @@ class FittedVAE:
             weights = weights | {"decoder.log_noise": noise}
             some = Intervals(intervals.columns, low, high)
             rows = Rows(values, observed)
-            _, log_weights = self._weighted_draws(weights, rows, some, draws)
+            _, log_weights = self._importance(weights).weighted_draws(rows, some, draws)
             log_weights = log_weights.reshape(-1, len(values))
             # Draws of all networks count alike: those of a mixture.
             return (logsumexp(log_weights, axis=0) - np.log(len(log_weights)),)
@@ -340,7 +343,7 @@ class FittedVAE:
         both are the same.
         """
         (numbers, log_levels), centre = self._candidates(rows, streams)
-        if not self._is_exact:
+        if not self._model().is_exact:
             filling = self.fill(rows)
             numbers = filling.numbers + (numbers - centre[0])
             log_levels = filling.log_levels + (log_levels - centre[1])
@@ -410,9 +413,9 @@ class FittedVAE:
         answers = self._by_blocks(
             self._draw_block,
             *rows,
-            streams.normal(_CANDIDATES, self.architecture.n_latent),
-            streams.uniform(_CANDIDATES // 2),
-            streams.gumbel(_CANDIDATES * self.n_networks),
+            streams.normal(CANDIDATES, self.architecture.n_latent),
+            streams.uniform(CANDIDATES // 2),
+            streams.gumbel(CANDIDATES * self.n_networks),
         )
         return answers[:2], answers[2:]
 
@@ -421,6 +424,13 @@ class FittedVAE:
         model, posterior = self._model(), self._posterior(weights, values, observed)
         decoded = model.decode(weights, self.layout, posterior.fill)
         return self._pooled(decoded, model.number_variance(weights, posterior))
+
+    def _guess_block(self, weights, values, observed):
+        """Decode each row at the same point, which needs no variances."""
+        numbers, log_levels = self._model().reconstruct(
+            weights, self.layout, Rows(values, observed)
+        )
+        return numbers, np.zeros(numbers.shape), log_levels
 
     def _latent_block(self, weights, values, observed):
         return (_side_by_side(self._posterior(weights, values, observed).mean),)
@@ -431,9 +441,10 @@ class FittedVAE:
         return (scale[:, :, None] * posterior.covariance * scale[:, None, :],)
 
     def _posterior(self, weights, values, observed) -> Posterior:
-        model = self._model()
-        cells = model.cells(self.layout, values, observed)
-        return model.encode(weights, self.layout, cells)
+        return self._importance(weights).posterior(Rows(values, observed))
+
+    def _importance(self, weights) -> Importance:
+        return Importance(self._model(), weights, self.layout, self.priors)
 
     def _decode_block(self, weights, latents):
         model, sizes = self._model(), self.architecture
@@ -463,7 +474,7 @@ class FittedVAE:
         # The largest of log-weights plus Gumbel noise is a categorical draw.
         best = np.argmax(log_weights + choice.T, axis=0)
         numbers, log_levels = self._split(candidates[best, np.arange(len(values))])
-        share = _shares_in_centre(log_weights)
+        share = shares_in_centre(log_weights)
         centre, _ = self._split(np.einsum("cn,cnv->nv", share, candidates))
         likely = np.exp(self._split(candidates)[1])
         log_mean = np.log(np.einsum("cn,cnl->nl", share, likely))
@@ -477,7 +488,9 @@ class FittedVAE:
         candidates : ndarray of shape (n_candidates, n_rows, n_numeric + n_levels)
         log_weights : ndarray of shape (n_candidates, n_rows)
         """
-        draws, log_weights = self._weighted_candidates(weights, rows, noises, uniform)
+        draws, log_weights = self._importance(weights).weighted_candidates(
+            rows, noises, uniform
+        )
         candidates = self._side_by_side(draws)
         n_rows, n_outputs = candidates.shape[-2:]
         log_weights = log_weights.reshape(-1, n_rows)
@@ -505,12 +518,12 @@ class FittedVAE:
 
         All rows get the same noise, so that a row's answer follows from its cells.
         """
-        noise, uniform = _candidate_noise(self.architecture.n_latent)
+        noise, uniform = candidate_noise(self.architecture.n_latent)
         n_rows, n_numeric = len(rows.values), self.architecture.n_numeric
         candidates, log_weights = self._decoded_candidates(
             weights, rows, noise.repeat(n_rows, axis=1), uniform.repeat(n_rows, axis=1)
         )
-        numbers, share = candidates[..., :n_numeric], _shares_in_centre(log_weights)
+        numbers, share = candidates[..., :n_numeric], shares_in_centre(log_weights)
         scatter = numbers - np.einsum("cn,cnv->nv", share, numbers)
         return scatter, log_softmax(log_weights, axis=0)
 
@@ -531,108 +544,6 @@ class FittedVAE:
         spread = np.exp(0.5 * self._weights()["decoder.log_noise"])
         return Draws(numbers + spread * noise, log_levels + gumbel)
 
-    def _weighted_draws(self, weights, rows: Rows, intervals, noises):
-        """Decode latents drawn from each row's posterior, with importance weights.
-
-        Parameters
-        ----------
-        noises : ndarray of shape (n_draws, n_rows or 1, n_latent)
-            Standard normal; all networks get the same.
-
-        Returns
-        -------
-        draws : Decoded of shape (n_draws, [n_networks,] n_rows, ...)
-        log_weights : ndarray of shape (n_draws, [n_networks,] n_rows)
-            ``log p(x, z) - log q(z | x)``.
-        """
-        posterior = self._posterior(weights, *rows)
-        latents = self._drawn(posterior, noises)
-        return self._weighed(weights, rows, intervals, posterior, latents)
-
-    def _weighted_candidates(self, weights, rows: Rows, noises, uniform):
-        """Decode latents of each row's posterior and of the prior, half each.
-
-        Weighted by ``p(x, z) / (q(z | x) + p(z))`` (multiple importance sampling, Veach
-        & Guibas 1995, sec. 3.2), where few observed cells leave open what q leaves out.
-
-        Parameters
-        ----------
-        noises : ndarray of shape (n_draws, n_rows, n_latent)
-        uniform : ndarray of shape (n_draws / 2, n_rows)
-            Chooses components of the prior.
-
-        Returns
-        -------
-        candidates, log_weights
-            As of `_weighted_draws`.
-        """
-        sizes, nowhere = self.architecture, _no_intervals(len(rows.values))
-        if self._is_exact:
-            return self._weighted_draws(weights, rows, nowhere, noises)
-        standard = LatentPrior.standard(sizes.n_latent)
-        priors = self.priors or (standard,) * self.n_networks
-        posterior, half = self._posterior(weights, *rows), len(uniform)
-        near = self._drawn(posterior, noises[half:])
-        far = [prior.place(noises[:half], uniform) for prior in priors]
-        far = np.stack(far, axis=1) if sizes.is_mixture else far[0]
-        latents = np.concatenate([near, far])
-        return self._weighed(
-            weights, rows, nowhere, posterior, latents, are_half_of_prior=True
-        )
-
-    def _drawn(self, posterior: Posterior, noises: np.ndarray) -> np.ndarray:
-        """Return draws of latents, (n_draws, [n_networks,] n_rows, n_latent)."""
-        shape = posterior.mean.shape
-        noises = np.broadcast_to(noises, (len(noises), *shape[-2:]))
-        if self.architecture.is_mixture:
-            noises = noises[:, None]
-        return draw_latent(_numpy_ops, posterior, noises)
-
-    def _weighed(
-        self, weights, rows, intervals, posterior, latents, are_half_of_prior=False
-    ):
-        """Decode latents; weigh by p(x, z) over the density that they come from."""
-        draws = self._decoded(weights, latents)
-        noises = whiten_latent(_numpy_ops, posterior, latents)
-        proposed = latent_log_density(_numpy_ops, posterior, noises)
-        prior = self._prior_log_density(latents)
-        if are_half_of_prior:
-            proposed = np.logaddexp(proposed, prior)
-        cells = self._model().cells(self.layout, rows.values, rows.observed)
-        likelihood = self._log_likelihood(weights, cells, intervals, draws)
-        return draws, likelihood + prior - proposed
-
-    def _decoded(self, weights, latents) -> Decoded:
-        """Decode draws of latents at once: few large products instead of many."""
-        n_draws, *networks, n_rows, d = latents.shape
-        # Networks come first for the decoder, and draws and rows are one axis.
-        flat = np.moveaxis(latents, 0, -3).reshape(*networks, n_draws * n_rows, d)
-        decoded = self._model().decode(weights, self.layout, flat)
-        shape = (*networks, n_draws, n_rows)
-        return Decoded(
-            *(np.moveaxis(x.reshape(*shape, x.shape[-1]), -3, 0) for x in decoded)
-        )
-
-    def _log_likelihood(self, weights, cells, intervals, decoded):
-        """Return log p(x | z) per row."""
-        cell = self._model().log_likelihood(weights, self.layout, cells, decoded)
-        at = intervals.columns
-        spread = np.exp(0.5 * weights["decoder.log_noise"][at])
-        probability = log_interval_probability(
-            intervals.low, intervals.high, decoded.numbers[..., at], spread
-        )
-        cell[..., at] = np.where(cells.observed[:, at] > 0, probability, 0.0)
-        return cell.sum(axis=-1)
-
-    def _prior_log_density(self, latents):
-        if not self.priors:
-            constant = latents.shape[-1] * np.log(2 * np.pi)
-            return -0.5 * (constant + np.sum(latents**2, axis=-1))
-        if not self.architecture.is_mixture:
-            return self.priors[0].log_density(latents)
-        pairs = enumerate(self.priors)
-        return np.stack([x.log_density(latents[:, k]) for k, x in pairs], axis=1)
-
     def _by_blocks(self, function: Callable, *arrays: np.ndarray) -> list[np.ndarray]:
         """Apply a function of weights and rows to blocks; join what arrays it returns.
 
@@ -646,12 +557,6 @@ class FittedVAE:
                 parts.append([array[: block.stop - start] for array in answers])
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
-    @property
-    def _is_exact(self) -> bool:
-        """Whether q(z | x) is the posterior itself, as it is of factor analysis."""
-        sizes = self.architecture
-        return not sizes.hidden_layer_sizes and not sizes.has_nominal
-
     def _model(self) -> VAE:
         return VAE(self.architecture, _numpy_ops)
 
@@ -662,19 +567,11 @@ class FittedVAE:
 def _padded(array: np.ndarray, block: slice) -> np.ndarray:
     """Return a block of rows in double precision, with zeros up to the fixed size."""
     rows = array[block]
-    rows = np.pad(rows, [(0, _BLOCK_ROWS - len(rows))] + [(0, 0)] * (rows.ndim - 1))
-    return rows if rows.dtype == bool else rows.astype(np.float64)
-
-
-def _shares_in_centre(log_weights: np.ndarray) -> np.ndarray:
-    """Return the shares of candidates in their centre, (n_candidates, n_rows).
-
-    Weights that few candidates share say little of the mean: half of it is that of the
-    first half, which are draws from the posterior, all alike.
-    """
-    share = 0.5 * softmax(log_weights, axis=0)
-    share[: len(share) // 2] += 1.0 / len(share)
-    return share
+    rows = rows if rows.dtype == bool else rows.astype(np.float64)
+    missing = _BLOCK_ROWS - len(rows)
+    if not missing:
+        return rows
+    return np.concatenate([rows, np.zeros((missing, *rows.shape[1:]), rows.dtype)])
 
 
 def _side_by_side(latents: np.ndarray) -> np.ndarray:
@@ -682,24 +579,3 @@ def _side_by_side(latents: np.ndarray) -> np.ndarray:
     if latents.ndim == 2:
         return latents
     return latents.swapaxes(0, 1).reshape(latents.shape[1], -1)
-
-
-def _no_intervals(n_rows: int) -> Intervals:
-    return Intervals(np.zeros(0, int), *np.zeros((2, n_rows, 0)))
-
-
-def _density_noise(n_latent: int) -> np.ndarray:
-    """Return fixed antithetic standard normal draws, (n_draws, 1, n_latent)."""
-    return _antithetic(np.random.default_rng(0), _DENSITY_DRAWS, n_latent)
-
-
-def _candidate_noise(n_latent: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return fixed noise of candidates, and evenly spread numbers for the prior's."""
-    generator, half = np.random.default_rng(0), _CANDIDATES // 2
-    noises = [_antithetic(generator, half, n_latent) for _ in range(2)]
-    return np.concatenate(noises), (np.arange(half)[:, None] + 0.5) / half
-
-
-def _antithetic(generator, n_draws: int, n_latent: int) -> np.ndarray:
-    half = generator.standard_normal((n_draws // 2, 1, n_latent))
-    return np.concatenate([half, -half])

@@ -376,6 +376,11 @@ class Encoding:
             encoded[:, k] = np.where(observed[:, k], column, 0.0)
         return Rows(encoded, observed)
 
+    @property
+    def fills_by_variance(self) -> bool:
+        """Whether `fill` looks at variances: not for numbers that are taken as such."""
+        return any(column.likelihood.uses_spread for column in self.numbers)
+
     def fill(self, values, numbers, variance, log_levels) -> np.ndarray:
         """Return table values in which every missing cell has its best guess.
 

@@ -363,7 +363,8 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         """Return conditional means and likeliest levels."""
 
         def guess(at):
-            filling = self._model.fill(self._encoding.encode(values[at]))
+            rows = self._encoding.encode(values[at])
+            filling = self._model.fill(rows, self._encoding.fills_by_variance)
             return self._encoding.fill(values[at], *filling)
 
         return self._answers(values, chosen, guess)

@@ -35,6 +35,7 @@ class NumericLikelihood(Protocol):
 
     name: str
     is_discrete: bool  # has `interval`; otherwise `log_slope`
+    uses_spread: bool  # in `mean`
 
     def scores(self, values: np.ndarray) -> np.ndarray:
         """Return values on the scale on which they are normal given z."""
@@ -55,6 +56,7 @@ class Normal:
 
     name = "normal"
     is_discrete = False
+    uses_spread = False
 
     @classmethod
     def fit(cls, known: np.ndarray) -> Normal:
@@ -99,6 +101,7 @@ class LogNormal:
 
     name = "lognormal"
     is_discrete = False
+    uses_spread = True
 
     @classmethod
     def fit(cls, known: np.ndarray) -> LogNormal:
@@ -186,6 +189,7 @@ class LogitNormal:
 
     name = "logitnormal"
     is_discrete = False
+    uses_spread = True
 
     @classmethod
     def fit(cls, known: np.ndarray) -> LogitNormal:
@@ -242,6 +246,7 @@ class Ordinal:
 
     name = "ordinal"
     is_discrete = True
+    uses_spread = True
 
     @classmethod
     def fit(cls, known: np.ndarray, n_levels: int) -> Ordinal:

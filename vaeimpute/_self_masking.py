@@ -102,7 +102,7 @@ class SelfMaskedVAE(FittedVAE):
 
     masking: SelfMasking | None = None
 
-    def fill(self, rows: Rows) -> Filling:
+    def fill(self, rows: Rows, with_variance: bool = True) -> Filling:
         """Return the guesses; of self-masked columns as of missing cells."""
         return Filling(*self._by_blocks(self._filled_block, *rows))
 

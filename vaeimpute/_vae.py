@@ -212,6 +212,12 @@ class VAE:
         self.ops = ops
         self._activation = getattr(ops, architecture.activation)
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether q(z | x) is the posterior itself, as it is of factor analysis."""
+        sizes = self.architecture
+        return not sizes.hidden_layer_sizes and not sizes.has_nominal
+
     def cells(self, layout: Layout, values, observed) -> Cells:
         """Expand encoded rows: numbers stay as they are, codes become scores.
 
@@ -290,8 +296,11 @@ class VAE:
     def reconstruct(self, weights, layout: Layout, rows: Rows):
         """Return numbers and log-probabilities of levels that fill missing cells."""
         cells = self.cells(layout, rows.values, rows.observed)
-        posterior = self.encode(weights, layout, cells)
-        decoded = self.decode(weights, layout, posterior.fill)
+        if self.architecture.is_bottleneck:
+            point = self.encode(weights, layout, cells).fill
+        else:
+            point = self._fill_point(weights, layout, cells)
+        decoded = self.decode(weights, layout, point)
         return self.pool(decoded.numbers, self.log_levels(layout, decoded))
 
     def pool(self, numbers, log_levels):
@@ -384,6 +393,33 @@ class VAE:
         log_loss = -ops.sum(cells.indicators * log_levels, -1)
         return squares + weight * _HIDDEN_LEVEL_WEIGHT * log_loss
 
+    def _fill_point(self, weights, layout: Layout, cells: Cells):
+        """Return what `encode` says of `fill`, without how wide the posterior is."""
+        _, projected, precision = self._core_system(weights, cells)
+        mean = self.ops.solve(precision, projected[..., None])[..., 0]
+        if not self.architecture.hidden_layer_sizes:
+            return mean
+        features = self._features(weights, layout, cells, mean)
+        return mean + self._encoder_outputs(weights, features)[-1]
+
+    def _core_system(self, weights, cells: Cells):
+        """Return the noise's precision, r = W' Psi^-1 (x - b) and A, with A z = r.
+
+        No gradient passes through A.
+        """
+        ops, stop = self.ops, self.ops.stop_gradient
+        d, loadings = self.architecture.n_latent, weights["core.loadings"]
+        noise_precision = cells.present * ops.exp(-weights["core.log_noise"])
+        centred = cells.values - weights["core.mean"]
+        projected = ops.matmul(centred * noise_precision, loadings)
+        outer = stop(loadings[:, :, None] * loadings[:, None, :])
+        # The identity is one more value, seen in every row with a noise of one.
+        terms = ops.concatenate([outer, ops.eye(d, dtype=outer.dtype)[None]], 0)
+        one = ops.ones_like(noise_precision[:, :1])
+        seen = ops.concatenate([stop(noise_precision), one], 1)
+        gram = ops.matmul(seen, ops.reshape(terms, (-1, d * d)))
+        return noise_precision, projected, ops.reshape(gram, (-1, d, d))
+
     def _core_posterior(self, weights, cells: Cells):
         """Return the mean of the core's posterior, and A, L, L^-1 and A^-1.
 
@@ -394,19 +430,10 @@ class VAE:
         q is optimal: there the bound is flat in q (envelope theorem).
         """
         ops, stop = self.ops, self.ops.stop_gradient
-        d, loadings = self.architecture.n_latent, weights["core.loadings"]
-        noise_precision = cells.present * ops.exp(-weights["core.log_noise"])
-        centred = cells.values - weights["core.mean"]
-        projected = ops.matmul(centred * noise_precision, loadings)
-        outer = stop(loadings[:, :, None] * loadings[:, None, :])
-        identity = ops.eye(d, dtype=outer.dtype)
-        # The identity is one more value, seen in every row with a noise of one.
-        terms = ops.concatenate([outer, identity[None]], 0)
-        one = ops.ones_like(noise_precision[:, :1])
-        seen = ops.concatenate([stop(noise_precision), one], 1)
-        gram = ops.matmul(seen, ops.reshape(terms, (-1, d * d)))
-        precision = ops.reshape(gram, (-1, d, d))
+        loadings = weights["core.loadings"]
+        noise_precision, projected, precision = self._core_system(weights, cells)
         factor = ops.cholesky(precision)
+        identity = ops.eye(self.architecture.n_latent, dtype=factor.dtype)
         right = ops.broadcast_to(identity, ops.shape(factor))
         whitening = ops.solve_triangular(factor, right, lower=True)
         covariance = ops.matmul(_transposed(ops, whitening), whitening)
