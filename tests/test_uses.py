@@ -1,5 +1,6 @@
 """The page of further uses: its examples run, and its figures measure what they say."""
 
+import json
 import re
 from pathlib import Path
 
@@ -21,8 +22,11 @@ from benchmarks.uses import (
     labels,
     reduction,
     self_masking,
+    speed,
+    works,
 )
 from benchmarks.uses.study import Study
+from vaeimpute._vae import Architecture
 
 PAGE = Path(__file__).parents[1] / "docs" / "uses.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -282,3 +286,41 @@ def test_self_masking_is_shown_beside_what_was_published():
     text = self_masking.render(pd.DataFrame(rows))
     assert "| not-MIWAE, self-masking (published) | 1.880 |" in text
     assert text.count("\n") == 6
+
+
+def test_exponents_of_power_laws_come_back():
+    rows = [
+        {"work": "size", "arguments": f"{n} 20", "seconds": 1e-6 * n**0.9}
+        for n in speed.ROWS
+    ]
+    rows += [
+        {"work": "size", "arguments": f"2000 {n}", "seconds": 0.01 * n**1.1}
+        for n in speed.COLUMNS
+    ]
+    rows += [{"work": "fill", "arguments": "vae letter", "seconds": 2.0, "rmse": 0.5}]
+    rows += [{"work": "fill", "arguments": "iterative letter", "seconds": 4.0}]
+    frame = pd.DataFrame(rows).assign(run=0, environment="", processor_seconds=0.0)
+
+    shown = speed.render(frame)
+
+    assert "rows to the power of 0.90" in shown
+    assert "columns to the power of 1.10" in shown
+    assert "| letter | iterative | 4.0 | – | 0.50 |" in shown
+
+
+def test_bare_products_are_those_of_a_step(monkeypatch):
+    monkeypatch.setattr(works, "timed", lambda products, repeat: len(products()))
+    architecture = Architecture(4, 0, 0, 0, 2, (6, 5))
+    kernels = [name for name, _ in works.kernels(architecture)]
+    assert len(kernels) == 2 * (1 + 4) + 3 + 1
+    # Forward, by weights, and by inputs but for those of the encoder.
+    assert works.bare_products(architecture, 8, 2) == 3 * len(kernels) - 1
+
+
+def test_work_is_done_and_printed(capsys):
+    works.main("size", "200", "3")
+    assert json.loads(capsys.readouterr().out)["seconds"] > 0
+
+
+def test_the_import_of_the_imputer_is_timed():
+    assert 0 < works.start_up()["seconds"] < 60

@@ -13,6 +13,7 @@ from benchmarks.uses import (
     labels,
     reduction,
     self_masking,
+    speed,
 )
 
 STUDIES = {
@@ -26,5 +27,6 @@ STUDIES = {
         intervals.STUDY,
         coefficients.STUDY,
         self_masking.STUDY,
+        speed.STUDY,
     )
 }

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -139,9 +141,10 @@ def kernels(architecture):
     return [(name, shape) for name, shape in shapes if name.endswith("kernel")]
 
 
+BYTECODE_OFF = "PYTHONDONTWRITEBYTECODE"
 IMPORT = """
 import sys, time
-import pandas, sklearn.base, sklearn.utils, sklearn.preprocessing
+import pandas, sklearn.impute
 start = time.perf_counter()
 from vaeimpute import VAEImputer
 print(time.perf_counter() - start)
@@ -150,10 +153,18 @@ assert "keras" not in sys.modules
 
 
 def start_up():
-    """Import the imputer, beyond scikit-learn and pandas."""
-    finished = subprocess.run(
-        [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True
-    )
+    """Import the imputer, compiled to bytecode, beyond scikit-learn and pandas."""
+    environment = {x: y for x, y in os.environ.items() if x != BYTECODE_OFF}
+    with tempfile.TemporaryDirectory() as folder:
+        environment["PYTHONPYCACHEPREFIX"] = folder
+        for _ in range(2):
+            finished = subprocess.run(
+                [sys.executable, "-c", IMPORT],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
     return {"seconds": float(finished.stdout)}
 
 
