@@ -66,6 +66,7 @@ __all__ = [
     "take",
     "tanh",
     "transpose",
+    "unstack",
     "where",
 ]
 
@@ -83,6 +84,11 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
 def take(x, indices, axis):
     """Return the entries at `indices` along an axis."""
     return np.take(x, indices, axis=axis)
+
+
+def unstack(x, num):
+    """Return the entries along the first axis."""
+    return list(x)
 
 
 def stop_gradient(x):

@@ -509,11 +509,14 @@ class VAE:
         """
         if not self.architecture.is_mixture:
             return [weights]
-        names = [name for name in weights if name.endswith(("kernel", "bias"))]
-        return [
-            {name: weights[name][k] for name in names}
-            for k in range(self.architecture.n_networks)
-        ]
+        # Cut all at once: the gradient of single slices is a table of zeros for each.
+        count = self.architecture.n_networks
+        pieces = {
+            name: self.ops.unstack(weight, count)
+            for name, weight in weights.items()
+            if name.endswith(("kernel", "bias"))
+        }
+        return [{name: x[k] for name, x in pieces.items()} for k in range(count)]
 
     def _joined(self, outputs):
         """Return the outputs of all networks as one array."""

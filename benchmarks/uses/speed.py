@@ -15,10 +15,12 @@ import pandas as pd
 
 from benchmarks import markdown
 from benchmarks.uses.study import Study
+from benchmarks.uses.works import STAGES
 
 RUNS = (0, 1, 2)
 LARGE = ("beijing_multisite", "protein", "skin")
 BESIDE_FORESTS = ("letter", "california", "magic")
+STAGED = ("concrete", "letter", "adult")
 ROWS, COLUMNS = (10_000, 100_000, 1_000_000), (10, 100, 1_000)
 
 
@@ -31,6 +33,7 @@ def cases():
             yield "transform", f"{method} 1 200", run
         yield from (("size", f"{n} 20", run) for n in ROWS)
         yield from (("size", f"2000 {n}", run) for n in COLUMNS)
+        yield from (("stages", table, run) for table in STAGED)
         for table in LARGE + BESIDE_FORESTS:
             rivals = ("missforest",) if table in BESIDE_FORESTS else ()
             for method in ("vae", "iterative", *rivals):
@@ -38,7 +41,9 @@ def cases():
 
 
 def solve(work: str, arguments: str, run: int, folder: Path | None) -> dict:
-    given = [*arguments.split(), str(folder)] if work == "fill" else arguments.split()
+    given = arguments.split()
+    if work in ("fill", "stages"):
+        given.append(str(folder))
     finished = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "benchmarks.uses.works", work, *given],
         capture_output=True,
@@ -57,9 +62,10 @@ def render(rows: pd.DataFrame) -> str:
 
     def of(work, arguments="", name="seconds"):
         at = (work, arguments)
-        return float(figures.loc[at, name]) if at in present else np.nan
+        is_known = at in present and name in figures
+        return float(figures.loc[at, name]) if is_known else np.nan
 
-    parts = [_of_tables(of), _of_work(of), _of_sizes(of)]
+    parts = [_of_tables(of), _of_work(of), _of_sizes(of), _of_stages(of)]
     return "\n\n".join(parts)
 
 
@@ -124,6 +130,22 @@ def _of_sizes(of) -> str:
     return (
         f"{table}\n\nSeconds grow with rows to the power of {shown[0]} (bar 1.05), "
         f"and with columns to the power of {shown[1]} (bar 1.2)."
+    )
+
+
+def _of_stages(of) -> str:
+    shares = [
+        [name]
+        + [
+            markdown.number(100 * of("stages", x, name) / of("stages", x), ".0f")
+            for x in STAGED
+        ]
+        for name in (*STAGES, "all else")
+    ]
+    seconds = [markdown.number(of("stages", x), ".1f") for x in STAGED]
+    return markdown.table(
+        ["where the time of `fit_transform` goes, %", *STAGED],
+        [*shares, ["*seconds*", *seconds]],
     )
 
 
