@@ -11,8 +11,8 @@ import pytest
 
 from vaeimpute import VAEImputer
 
-N_FITS = 200
-MOST_MEGABYTES = 300.0
+N_FITS = 60
+MOST_MEGABYTES = 150.0
 
 STATUS = Path("/proc/self/status")
 
