@@ -17,7 +17,7 @@ from vaeimpute._encoding import Encoding, Rows
 from vaeimpute._vae import VAE, Architecture, draw_latent, kl_to_prior
 
 
-def make_model(n_latent=3, hidden=(8,), n_rows=150):
+def make_model(n_latent=3, hidden=(8,), n_rows=150, n_networks=1):
     """Return a model with random weights and incomplete rows of mixed columns."""
     rng = np.random.default_rng(0)
     codes = [
@@ -30,7 +30,10 @@ def make_model(n_latent=3, hidden=(8,), n_rows=150):
     nominal = [Column(f"c{n}", "nominal", "str", tuple(range(n))) for n in (2, 4)]
     encoding = Encoding.fit(values, (*numeric, *nominal))
     layout = encoding.layout()
-    architecture = Architecture(4, 2, layout.contrast.shape[1], 6, n_latent, hidden)
+    n_scores = layout.contrast.shape[1]
+    architecture = Architecture(
+        4, 2, n_scores, 6, n_latent, hidden, n_networks=n_networks
+    )
     weights = {
         name: (0.2 * rng.normal(size=shape)).astype(np.float32)
         for name, shape in architecture.weight_shapes().items()
@@ -52,7 +55,8 @@ def take(rows, at):
 
 
 def answers(model, rows):
-    return (*model.fill(rows), model.log_density(rows, NO_FLOOR))
+    guess = model.fill(rows, with_variance=False)
+    return (*model.fill(rows), *guess, model.log_density(rows, NO_FLOOR))
 
 
 # Pooled fillings.
@@ -71,6 +75,16 @@ def test_fillings_are_pooled_with_those_of_the_core(fitted):
     levels = (1 - level_share) * np.exp(cores.log_levels)
     levels = levels + level_share * np.exp(own.log_levels)
     np.testing.assert_allclose(np.exp(pooled.log_levels), levels)
+
+
+@pytest.mark.parametrize("n_networks", [1, 2])
+@pytest.mark.parametrize("hidden", [(8,), ()], ids=["networks", "core"])
+def test_guesses_are_the_same_without_their_variance(hidden, n_networks):
+    model, rows = make_model(hidden=hidden, n_networks=n_networks)
+    guess, filling = model.fill(rows, with_variance=False), model.fill(rows)
+    np.testing.assert_allclose(guess.numbers, filling.numbers, atol=1e-10)
+    np.testing.assert_allclose(guess.log_levels, filling.log_levels, atol=1e-10)
+    assert np.all(filling.variance > 0)
 
 
 # Answers to the bit.
@@ -104,7 +118,7 @@ def test_answers_ignore_contents_of_unobserved_cells(fitted):
 
 def test_no_rows_have_no_answers(fitted):
     model, rows = fitted
-    numbers, _, log_levels, density = answers(model, take(rows, slice(0, 0)))
+    numbers, _, log_levels, *_, density = answers(model, take(rows, slice(0, 0)))
     assert numbers.shape == (0, 4)
     assert log_levels.shape == (0, 6)
     assert density.shape == (0,)

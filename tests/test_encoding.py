@@ -335,3 +335,16 @@ def test_wide_tables_have_fewer_bins(rng):
     values = rng.normal(size=(50, 17))
     layout = Encoding.fit(values, columns_of(*["numeric"] * 17)).layout()
     assert layout.edges.shape == (17, BINS_IF_WIDE + 1)
+
+
+def test_variances_count_where_a_scale_is_bent_alone(rng):
+    numbers = rng.normal(size=(200, 2))
+    for values, counts in [(numbers, False), (np.exp(numbers), True)]:
+        encoding = Encoding.fit(values, columns_of("numeric", "numeric"))
+        assert encoding.fills_by_variance == counts
+        unknown, none = np.full((5, 2), np.nan), np.zeros((5, 0))
+        narrow, wide = (
+            encoding.fill(unknown, numbers[:5], np.full((5, 2), variance), none)
+            for variance in (0.0, 1.0)
+        )
+        assert np.array_equal(narrow, wide) != counts
