@@ -41,6 +41,10 @@ _RANK_CELLS, _MAX_HOLD_OUTS = 1_000, 5
 _RANK_PATIENCE = 2
 _CORE_WORK = 2**29
 
+#: Rows that the core is fitted to at most. It has few parameters, which the networks'
+#: training goes on to move (docs/experiments.md, trial 61).
+_CORE_ROWS = 20_000
+
 #: Steps of growing learning rate, and steps between two looks at held-out cells.
 _WARM_UP_STEPS = 100
 _CHECK_STEPS = 100
@@ -297,7 +301,7 @@ def _fit_core(
 ) -> FactorAnalysis:
     model = VAE(_core_architecture(encoding, rank, settings), _numpy_ops)
     n_rows, n_values = len(rows.values), model.architecture.n_values
-    limit = max(1_000, _CORE_WORK // (n_values * rank * rank))
+    limit = min(_CORE_ROWS, max(1_000, _CORE_WORK // (n_values * rank * rank)))
     some = slice(None) if n_rows <= limit else _spread_over(n_rows, limit)
     cells = model.cells(encoding.layout(), rows.values[some], rows.observed[some])
     with one_blas_thread:
