@@ -380,6 +380,21 @@ def test_tables_of_any_size_share_one_trace(no_programs, monkeypatch):
     assert len(made) == 2  # one training and one answering program
 
 
+@pytest.mark.parametrize(("max_iter", "n_calls"), [(4, 2), (60, 3), (400, 13)])
+def test_a_fit_takes_few_compiled_calls(monkeypatch, max_iter, n_calls):
+    """Each call takes about 100 steps, or what is left; 3 steps are an epoch here."""
+    calls, run = [], Engine.train
+
+    def spy(engine, state, rows, layout, steps, beta):
+        calls.append(len(steps.rows))
+        return run(engine, state, rows, layout, steps, beta)
+
+    monkeypatch.setattr(Engine, "train", spy)
+    train(*make_table(), replace(SETTINGS, max_iter=max_iter), seed=0)
+    assert sum(calls) == 3 * max_iter
+    assert len(calls) == n_calls
+
+
 def test_what_decides_a_trace_tells_programs_apart(no_programs):
     base = Architecture(4, 2, 3, 5, 2, (6,))
     other = [
