@@ -25,6 +25,7 @@ CASES = {
     "cholesky": [(POSITIVE_DEFINITE,)],
     "clip": [(TABLE, -0.5, 0.5)],
     "concatenate": [([TABLE, POSITIVE], 0), ([TABLE, POSITIVE], 1)],
+    "convert_to_tensor": [(TABLE, "float32")],
     "diagonal": [(STACK, 0, 1, 2), (TABLE,)],
     "equal": [(np.round(TABLE), np.round(TABLE[0]))],
     "exp": [(TABLE,)],

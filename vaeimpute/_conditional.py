@@ -561,7 +561,11 @@ class FittedVAE:
         return VAE(self.architecture, _numpy_ops)
 
     def _weights(self) -> dict[str, np.ndarray]:
-        return {name: w.astype(np.float64) for name, w in self.weights.items()}
+        """Return the core in double precision; networks err more than they round."""
+        return {
+            name: w if name.endswith(("kernel", "bias")) else w.astype(np.float64)
+            for name, w in self.weights.items()
+        }
 
 
 def _padded(array: np.ndarray, block: slice) -> np.ndarray:

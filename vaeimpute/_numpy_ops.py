@@ -39,6 +39,7 @@ __all__ = [
     "cholesky",
     "clip",
     "concatenate",
+    "convert_to_tensor",
     "diagonal",
     "equal",
     "exp",
@@ -74,6 +75,11 @@ __all__ = [
 def cast(x, dtype):
     """Return `x` as double precision, whatever precision is named."""
     return np.asarray(x, dtype=np.float64)
+
+
+def convert_to_tensor(x, dtype):
+    """Return `x` in the precision that is named."""
+    return np.asarray(x, dtype=dtype)
 
 
 def diagonal(x, offset=0, axis1=0, axis2=1):

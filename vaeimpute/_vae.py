@@ -476,6 +476,8 @@ class VAE:
 
     def _tower(self, weights, name: str, inputs):
         """Return the residual network's last hidden layer, (n_rows, width)."""
+        kernel = weights[f"{name}.input.kernel"]
+        inputs = self.ops.convert_to_tensor(inputs, kernel.dtype)
         hidden = self._dense(weights, f"{name}.input", inputs)
         for i in range(len(self.architecture.hidden_layer_sizes)):
             block = f"{name}.block{i}"
