@@ -4,9 +4,9 @@
 PYTHON ?= python3
 ARGS ?=
 BACKENDS ?= tensorflow jax torch
-# The engine, and each estimator once; `make test` has the rest.
+# What trains, and each estimator; `make test` has the rest.
 BACKEND_TESTS := $(addprefix tests/test_,engine.py backends.py known_answers.py \
-  training.py generation.py)
+  training.py imputer.py transformer.py supervised.py generation.py)
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -1,4 +1,4 @@
-"""What differs between Keras' backends: compiling, looping, differentiating, placing.
+"""What differs between Keras' backends: compiling, differentiating, placing.
 
 `current` returns the backend that Keras runs on. All have the same few methods, so
 that `_engine` is written once. Keras fixes its backend at its first import, from the
@@ -17,7 +17,7 @@ import numpy as np
 
 
 class Backend:
-    """A backend that compiles for the sizes of its arguments.
+    """What all backends do alike, and what each has to do its own way.
 
     Attributes
     ----------

@@ -26,20 +26,11 @@ from vaeimpute._importance import (
     shares_in_centre,
 )
 from vaeimpute._latent_prior import LatentPrior
-from vaeimpute._likelihoods import (
-    pool_levels,
-    pool_numbers,
-)
+from vaeimpute._likelihoods import pool_levels, pool_numbers
 from vaeimpute._predictive import Predictive
 from vaeimpute._row_streams import RowStreams
 from vaeimpute._threads import one_blas_thread
-from vaeimpute._vae import (
-    VAE,
-    Architecture,
-    Decoded,
-    Posterior,
-    draw_latent,
-)
+from vaeimpute._vae import VAE, Architecture, Decoded, Posterior, draw_latent
 
 _BLOCK_ROWS = 64
 
@@ -213,7 +204,7 @@ class FittedVAE:
     def fill(self, rows: Rows, with_variance: bool = True) -> Filling:
         """Return the guesses of cells that are missing.
 
-        Without their variance, which is then 0, it takes half the time.
+        Without their variance, which is then 0, it takes less time.
         """
         return self.fill_hidden(rows, with_variance)
 

@@ -41,7 +41,6 @@ class Importance:
     model : VAE
         In the namespace of NumPy.
     weights : dict of str to ndarray
-        In double precision.
     layout : Layout
     priors : tuple of LatentPrior
         Where the latents of each network lie; empty, where it is N(0, I).

@@ -2,7 +2,8 @@
 
 The model's formulas stand once, in `_vae`, and take the namespace to compute
 in: ``keras.ops`` to train, this one to answer. Answers therefore need no
-Keras, survive a fork and come in double precision on every backend.
+Keras, survive a fork and are the same on every backend. All is in double precision,
+but networks whose weights are in single.
 """
 
 from __future__ import annotations

@@ -103,7 +103,10 @@ class SelfMaskedVAE(FittedVAE):
     masking: SelfMasking | None = None
 
     def fill(self, rows: Rows, with_variance: bool = True) -> Filling:
-        """Return the guesses; of self-masked columns as of missing cells."""
+        """Return the guesses; of self-masked columns as of missing cells.
+
+        Their variance comes with the weights, whether it is asked for or not.
+        """
         return Filling(*self._by_blocks(self._filled_block, *rows))
 
     def draw_around_guesses(self, rows: Rows, streams: RowStreams) -> Draws:
