@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 from threadpoolctl import ThreadpoolController
 
 from vaeimpute import _conditional, _importance, _numpy_ops
@@ -207,6 +207,28 @@ def test_noise_is_never_below_its_floor(fitted):
         model.log_density(rows, floor), other.log_density(rows, NO_FLOOR)
     )
     assert np.any(model.log_density(rows, floor) != model.log_density(rows, NO_FLOOR))
+
+
+def test_density_under_a_floor_is_near_the_closed_form():
+    """The core's posterior does not know the floor: its draws have to be weighed."""
+    rng = np.random.default_rng(0)
+    weights = {
+        "core.mean": np.zeros(4),
+        "core.loadings": rng.normal(size=(4, 2)),
+        "core.log_noise": np.full(4, np.log(0.2)),
+        "decoder.log_noise": np.full(4, np.log(0.2)),
+    }
+    values = rng.normal(size=(100, 4))
+    columns = [Column(f"x{j}", "numeric", "float64") for j in range(4)]
+    layout = Encoding.fit(values, tuple(columns)).layout()
+    model = FittedVAE(Architecture(4, 0, 0, 0, 2, ()), weights, layout)
+    density = model.log_density(
+        Rows(values, np.ones(values.shape, bool)), np.full(4, np.log(0.3))
+    )
+    loadings = weights["core.loadings"]
+    covariance = loadings @ loadings.T + 0.3 * np.eye(4)
+    exact = multivariate_normal(np.zeros(4), covariance).logpdf(values)
+    assert np.abs(density - exact).max() < 0.2
 
 
 def test_density_noise_is_standard_and_fixed():

@@ -280,8 +280,6 @@ class FittedVAE:
         if intervals is None:
             intervals = no_intervals(len(rows.values))
         draws = density_noise(self.architecture.n_latent)
-        if self._model().is_exact and not len(intervals.columns):
-            draws = draws[:1]
 
         def bound(weights, values, observed, low, high):
             noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)

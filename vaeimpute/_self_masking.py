@@ -169,10 +169,8 @@ class SelfMaskedVAE(FittedVAE):
             )
         numbers, log_levels = self._split(np.array(decoded))
         noise = np.exp(weights["decoder.log_noise"])
-        variance, at = (
-            np.broadcast_to(noise, numbers.shape).copy(),
-            self.masking.columns,
-        )
+        variance = np.broadcast_to(noise, numbers.shape).copy()
+        at = self.masking.columns
         missing, numbers[..., at], variance[..., at] = self.masking.given_missing(
             numbers[..., at], variance[..., at]
         )
