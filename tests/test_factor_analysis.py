@@ -293,7 +293,7 @@ def test_blocks_of_rows_change_nothing(rng, monkeypatch, block_numbers):
     whole = fit_factor_analysis(values, observed, 2, max_iter=5)
     predicted = whole.predict(values, observed)
 
-    monkeypatch.setattr(_factor_analysis, "_BLOCK_NUMBERS", block_numbers)
+    monkeypatch.setattr(_factor_analysis, "_BLOCK_LATENTS", block_numbers)
     blockwise = fit_factor_analysis(values, observed, 2, max_iter=5)
 
     np.testing.assert_allclose(covariance(whole), covariance(blockwise), rtol=1e-9)

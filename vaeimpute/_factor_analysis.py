@@ -7,13 +7,15 @@ that no cell has to be filled first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-#: Numbers in the posterior covariances held at once: a few MiB stay in the cache.
-_BLOCK_NUMBERS = 2**18
+#: Latents of the rows that are taken at once: enough for steps of NumPy to be long, and
+#: few enough for their covariances to stay in the cache.
+_BLOCK_LATENTS = 2**13
 
 #: What the prior of the noise is worth in rows: enough for a table of few rows, and
 #: hardly more, as it widens what is left open (docs/experiments.md, trial 46).
@@ -53,30 +55,111 @@ class FactorAnalysis:
     def posterior(
         self, values: np.ndarray, observed: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean (n_rows, rank) and covariance (n_rows, rank, rank) of z.
-
-        The posterior precision is ``I + sum_j w_j w_j' / noise_j`` over the
-        observed values j (Bishop 2006, eq. 12.42 with one noise per value).
-        """
-        precision = observed / self.noise
-        outer = _outer_products(self.loadings)
-        identity, shape = np.eye(self.rank), (-1, self.rank, self.rank)
-        # Rows that are whole share one covariance.
-        different = precision[:1] if np.all(observed) else precision
-        covariance = np.linalg.inv(identity + (different @ outer).reshape(shape))
-        covariance = np.broadcast_to(covariance, (len(values), *shape[1:]))
-        centred = np.where(observed, values - self.mean, 0.0)
-        projected = (centred * precision) @ self.loadings
-        mean = np.einsum("nij,nj->ni", covariance, projected)
+        """Return mean (n_rows, rank) and covariance (n_rows, rank, rank) of z."""
+        rows = sort_by_pattern(values, observed)
+        mean = np.empty((len(values), self.rank))
+        covariance = np.empty((*mean.shape, self.rank))
+        for block in rows.blocks(self.rank):
+            latent, of_pattern = _posterior(self, block)
+            mean[block.order] = latent.T
+            covariance[block.order] = of_pattern.transpose(2, 0, 1)[block.pattern]
         return mean, covariance
 
     def predict(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
         """Return E[x | observed values], shape (n_rows, n_values)."""
         filled = np.empty(values.shape)
-        for block in _blocks(len(values), self.rank):
-            latent, _ = self.posterior(values[block], observed[block])
-            filled[block] = self.mean + latent @ self.loadings.T
+        for block in sort_by_pattern(values, observed).blocks(self.rank):
+            latent, _ = _posterior(self, block)
+            filled[block.order] = self.mean + latent.T @ self.loadings.T
         return filled
+
+
+class PatternedRows(NamedTuple):
+    """Rows sorted by which values they have: these share a covariance of latents.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_values)
+        0 where not observed.
+    order : int ndarray of shape (n_rows,)
+        Where each row stood before.
+    pattern : int ndarray of shape (n_rows,)
+        Of each row; it never falls, and no pattern is left out.
+    observed : bool ndarray of shape (n_patterns, n_values)
+    """
+
+    values: np.ndarray
+    order: np.ndarray
+    pattern: np.ndarray
+    observed: np.ndarray
+
+    def blocks(self, rank: int) -> Iterator[PatternedRows]:
+        """Yield rows in pieces whose posteriors stay in the cache."""
+        size = max(1, _BLOCK_LATENTS // rank)
+        for start in range(0, len(self.values), size):
+            rows = slice(start, start + size)
+            pattern = self.pattern[rows]
+            present = slice(pattern[0], pattern[-1] + 1)
+            yield PatternedRows(
+                self.values[rows],
+                self.order[rows],
+                pattern - pattern[0],
+                self.observed[present],
+            )
+
+
+def sort_by_pattern(values: np.ndarray, observed: np.ndarray) -> PatternedRows:
+    """Sort rows; values may be anything where they are not observed."""
+    packed = np.ascontiguousarray(np.packbits(observed, axis=1))
+    keys = packed.view(f"V{packed.shape[1]}")[:, 0]
+    _, first, pattern = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(pattern, kind="stable")
+    values = np.where(observed, values, 0.0)[order]
+    return PatternedRows(values, order, pattern[order], observed[first])
+
+
+def _posterior(model: FactorAnalysis, rows: PatternedRows):
+    """Return mean (rank, n_rows) and covariance (rank, rank, n_patterns) of z.
+
+    The posterior precision is ``I + sum_j w_j w_j' / noise_j`` over the observed
+    values j (Bishop 2006, eq. 12.42 with one noise per value). Rows come last, so that
+    all of them take each step of a factorisation at once.
+    """
+    precision = rows.observed.T / model.noise[:, None]
+    triangle = np.tril_indices(model.rank)
+    matrices = np.zeros((model.rank, model.rank, len(rows.observed)))
+    matrices[triangle] = _products(model.loadings.T) @ precision
+    matrices[np.diag_indices(model.rank)] += 1.0
+    covariance = _inverse(matrices)
+    centred = (rows.values - model.mean).T * precision[:, rows.pattern]
+    projected = model.loadings.T @ centred
+    of_rows = covariance
+    if len(rows.observed) < len(rows.values):
+        of_rows = covariance[:, :, rows.pattern]
+    return np.einsum("ijn,jn->in", of_rows, projected), covariance
+
+
+def _inverse(matrices: np.ndarray) -> np.ndarray:
+    """Invert positive definite matrices that stand side by side, (k, k, n_matrices).
+
+    Only what is on and below the diagonals is read.
+    By Cholesky's factors ``A = L L'``, of which the inverses follow row by row; a call
+    to LAPACK for each small matrix takes two to three times as long.
+    """
+    lower, inverse = np.zeros_like(matrices), np.zeros_like(matrices)
+    for k in range(len(matrices)):
+        known = np.einsum("ijn,jn->in", lower[k:, :k], lower[k, :k])
+        column = matrices[k:, k] - known
+        lower[k:, k] = column / np.sqrt(column[0])
+    for k in range(len(matrices)):
+        inverse[k, k] = 1.0 / lower[k, k]
+        known = np.einsum("jn,jin->in", lower[k, :k], inverse[:k, :k])
+        inverse[k, :k] = -known * inverse[k, k]
+    product = np.empty_like(matrices)
+    for k in range(len(matrices)):
+        row = np.einsum("jn,jin->in", inverse[k:, k], inverse[k:, : k + 1])
+        product[k, : k + 1], product[: k + 1, k] = row, row
+    return product
 
 
 class Moments(NamedTuple):
@@ -146,12 +229,14 @@ def fit_factor_analysis(
     *Probabilistic principal component analysis*. Bishop (1999), *Variational principal
     components*, for the learned prior.
     """
-    values = np.where(observed, values, 0.0)
-    model = start or _principal_start(values, observed, rank, noise_floor, equal_noise)
+    rows = sort_by_pattern(values, observed)
+    if start is None:
+        start = _principal_start(values, observed, rank, noise_floor, equal_noise)
+    model = start
     second = np.eye(rank) if shrink_loadings else None
     for _ in range(max_iter):
         before = np.sum(model.loadings**2, axis=1)
-        moments = expected_moments(model, values, observed)
+        moments = expected_moments(model, rows)
         model, second = maximise(
             moments, model.noise, second, noise_floor, prior_rows, equal_noise
         )
@@ -252,40 +337,59 @@ def _prior_precision(noise, second, rank) -> np.ndarray:
     return precision
 
 
-def expected_moments(model, values, observed) -> Moments:
-    """Return the moments of rows under a model; values are 0 where not observed."""
-    n_rows, n_values = values.shape
+def expected_moments(model: FactorAnalysis, rows: PatternedRows) -> Moments:
+    """Return the moments of rows under a model."""
+    n_rows, n_values = rows.values.shape
     size = model.rank + 1
-    seconds = np.zeros((n_values, size * size))
-    cross = np.zeros((n_values, size))
-    latent_mean = np.zeros(model.rank)
-    latent_second = np.zeros((model.rank, model.rank))
-    for block in _blocks(n_rows, model.rank):
-        mean, covariance = model.posterior(values[block], observed[block])
-        extended = np.column_stack([mean, np.ones(len(mean))])
-        second = extended[:, :, None] * extended[:, None, :]
-        second[:, :-1, :-1] += covariance
-        present = observed[block].astype(float)
-        seconds += present.T @ second.reshape(len(mean), -1)
-        cross += values[block].T @ extended
-        latent_mean += mean.sum(axis=0)
-        latent_second += second[:, :-1, :-1].sum(axis=0)
-    squares = np.sum(values**2, axis=0)
-    shape = (n_values, size, size)
+    # Of symmetric matrices only the half with j up to i; the last row is that of the 1.
+    i, j = np.tril_indices(size)
+    of_latents = i < model.rank
+    seconds = np.zeros((len(i), n_values))
+    cross = np.zeros((size, n_values))
+    totals = np.zeros(len(i))
+    for block in rows.blocks(model.rank):
+        latent, covariance = _posterior(model, block)
+        latent = np.concatenate([latent, np.ones((1, len(block.values)))])
+        second = _products(latent)
+        covariance = covariance[i[of_latents], j[of_latents]]
+        if len(block.observed) < len(block.values):
+            starts = np.flatnonzero(np.diff(block.pattern, prepend=-1))
+            second = np.add.reduceat(second, starts, axis=1)
+            covariance = covariance * np.bincount(block.pattern)
+        second[of_latents] += covariance
+        seconds += second @ block.observed.astype(float)
+        cross += latent @ block.values
+        totals += second.sum(axis=1)
+    totals = _symmetric(totals / n_rows, size)
     return Moments(
-        seconds.reshape(shape),
-        cross,
-        squares,
-        observed.sum(axis=0).astype(float),
-        latent_mean / n_rows,
-        latent_second / n_rows,
+        _symmetric(seconds.T, size),
+        cross.T,
+        np.sum(rows.values**2, axis=0),
+        np.bincount(rows.pattern) @ rows.observed.astype(float),
+        totals[:-1, -1],
+        totals[:-1, :-1],
     )
+
+
+def _products(vectors: np.ndarray) -> np.ndarray:
+    """Return x_i x_j for j up to i of vectors that stand side by side, (k, n)."""
+    i, j = np.tril_indices(len(vectors))
+    return vectors[i] * vectors[j]
+
+
+def _symmetric(products: np.ndarray, size: int) -> np.ndarray:
+    """Return matrices (..., k, k) from the products on and below their diagonals."""
+    i, j = np.tril_indices(size)
+    matrices = np.empty((*products.shape[:-1], size, size))
+    matrices[..., i, j] = matrices[..., j, i] = products
+    return matrices
 
 
 def _principal_start(
     values, observed, rank, noise_floor, equal_noise
 ) -> FactorAnalysis:
     """Start from the leading eigenvectors of the pairwise covariance."""
+    values = np.where(observed, values, 0.0)
     n_observed = np.maximum(observed.sum(axis=0), 1)
     mean = values.sum(axis=0) / n_observed
     centred = np.where(observed, values - mean, 0.0)
@@ -303,14 +407,3 @@ def _principal_start(
     if equal_noise:
         noise = np.full(len(noise), level)
     return FactorAnalysis(mean, loadings, np.maximum(noise, max(noise_floor, 0.05)))
-
-
-def _outer_products(loadings: np.ndarray) -> np.ndarray:
-    """Return w_j w_j' flattened, shape (n_values, rank * rank)."""
-    outer = loadings[:, :, None] * loadings[:, None, :]
-    return outer.reshape(len(loadings), -1)
-
-
-def _blocks(n_rows: int, rank: int):
-    size = max(1, _BLOCK_NUMBERS // (rank + 1) ** 2)
-    return (slice(start, start + size) for start in range(0, n_rows, size))

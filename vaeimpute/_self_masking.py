@@ -15,7 +15,12 @@ from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, softmax
 from vaeimpute import _numpy_ops
 from vaeimpute._conditional import Draws, Filling, FittedVAE
 from vaeimpute._encoding import Rows
-from vaeimpute._factor_analysis import FactorAnalysis, expected_moments, maximise
+from vaeimpute._factor_analysis import (
+    FactorAnalysis,
+    expected_moments,
+    maximise,
+    sort_by_pattern,
+)
 from vaeimpute._row_streams import RowStreams
 from vaeimpute._threads import one_blas_thread
 from vaeimpute._vae import core_weights, draw_latent
@@ -244,7 +249,8 @@ class _Fit:
         for step in range(_STEPS):
             gain = max(1, step - _BURN_IN + 1) ** -_FORGETTING
             self._draw_missing()
-            moments = expected_moments(self._core, self._values, self._all)
+            rows = sort_by_pattern(self._values, self._all)
+            moments = expected_moments(self._core, rows)
             if self._moments is not None:
                 pairs = zip(self._moments, moments, strict=True)
                 moments = type(moments)(*(x + gain * (y - x) for x, y in pairs))
