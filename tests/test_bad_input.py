@@ -305,6 +305,7 @@ def test_other_columns_than_at_fit(people):
         ("device", 0),
         ("device", "abacus"),
         ("device", "gpu:99"),
+        ("mixed_precision", "bfloat16"),
         ("verbose", -1),
         ("random_state", "today"),
         ("random_state", np.random.default_rng(0)),

@@ -349,6 +349,73 @@ def test_many_steps_in_one_call_are_the_steps_one_by_one():
         np.testing.assert_array_equal(to_numpy(array), to_numpy(other))
 
 
+def test_rows_sent_with_each_call_train_as_placed_ones(table):
+    rows, encoding = table
+    architecture = make_architecture(encoding)
+    engine, steps = Engine(architecture), make_steps(architecture, 40, 3)
+    layout = engine.place(encoding.layout())
+    start = engine.initial_state(random_weights(architecture))
+
+    state, losses = engine.train(start, rows, layout, steps, 1.0)
+    other, placed = engine.train(start, engine.place(rows), layout, steps, 1.0)
+
+    np.testing.assert_allclose(losses, placed, rtol=1e-6)
+    np.testing.assert_allclose(
+        to_numpy(state.weights), to_numpy(other.weights), atol=1e-6
+    )
+
+
+def test_rows_stay_where_they_are_or_do_not_fit(table, monkeypatch):
+    rows, encoding = table
+    engine = Engine(make_architecture(encoding), "cpu")
+    assert engine.place_if_it_pays(rows) is rows
+
+    monkeypatch.setattr(engine._backend, "has_own_memory", lambda device: True)
+    placed = engine.place_if_it_pays(rows)
+    assert not any(isinstance(array, np.ndarray) for array in placed)
+    np.testing.assert_array_equal(to_numpy(placed.values), rows.values)
+
+    def place(arrays):
+        raise MemoryError
+
+    monkeypatch.setattr(engine._backend, "memory_errors", (MemoryError,))
+    monkeypatch.setattr(engine, "place", place)
+    assert engine.place_if_it_pays(rows) is rows
+
+
+def test_devices_with_memory_of_their_own():
+    backend = _backends.current()
+    assert not backend.has_own_memory("CPU:0")
+    assert backend.has_own_memory("gpu:0")
+    backend.devices = lambda: ["cpu:0", "gpu:0"]
+    assert backend.has_own_memory(None)
+    backend.devices = lambda: ["cpu:0", "cpu:1"]
+    assert not backend.has_own_memory(None)
+
+
+def test_mixed_precision_rounds_factors_and_nothing_else(no_programs):
+    import keras
+
+    rng, policy = np.random.default_rng(0), keras.config.dtype_policy()
+    a, b = rng.normal(size=(2, 30, 30)).astype(np.float32)
+    product = to_numpy(_backends.current().bfloat16_product(a, b))
+    assert product.dtype == np.float32
+    # Factors keep 8 bits; so does the product on some backends.
+    error = np.abs(product - a @ b)
+    assert 1e-4 < error.max() < 2**-6 * np.max(np.abs(a) @ np.abs(b))
+
+    rows, encoding = make_table()
+    settings = replace(SETTINGS, max_iter=40)
+    exact = train(rows, encoding, settings, seed=0)
+    mixed = train(rows, encoding, replace(settings, mixed_precision=True), seed=0)
+
+    assert len(no_programs) == 2
+    assert mixed.loss_curve != exact.loss_curve
+    np.testing.assert_allclose(mixed.loss_curve, exact.loss_curve, rtol=0.02, atol=0.02)
+    assert {weight.dtype for weight in mixed.weights.values()} == {np.dtype("float32")}
+    assert keras.config.dtype_policy() == policy
+
+
 # Programs.
 
 
@@ -356,9 +423,9 @@ def test_tables_of_any_size_share_one_trace(no_programs, monkeypatch):
     only_on_tensorflow()
     made = []
 
-    def spy(architecture, ops):
+    def spy(architecture, *arguments):
         made.append(architecture)
-        return VAE(architecture, ops)
+        return VAE(architecture, *arguments)
 
     monkeypatch.setattr(_engine, "VAE", spy)
     sizes = [(5, (2, 3), 40), (6, (2, 3), 40), (1, (4,), 90), (9, (1, 2, 5), 25)]
@@ -378,6 +445,22 @@ def test_tables_of_any_size_share_one_trace(no_programs, monkeypatch):
 
     assert len(no_programs) == 1
     assert len(made) == 2  # one training and one answering program
+
+
+def test_programs_do_not_know_how_many_rows_there_are(no_programs, monkeypatch):
+    """Tables of one width and batch size train on one trace, on any backend."""
+    traces, loss = [], VAE.loss
+
+    def spy(*arguments):
+        traces.append(arguments)
+        return loss(*arguments)
+
+    monkeypatch.setattr(VAE, "loss", spy)
+    train(*make_table(n_rows=40), SETTINGS, seed=0)
+    n_traces = len(traces)
+    train(*make_table(n_rows=90), SETTINGS, seed=0)
+    if _backends.current().name != "torch":  # which takes step by step
+        assert len(traces) == n_traces
 
 
 @pytest.mark.parametrize(("max_iter", "n_calls"), [(4, 2), (60, 3), (400, 13)])

@@ -27,17 +27,30 @@ class Backend:
         arrive as arguments.
     arithmetic_errors : tuple of type
         What is raised where other backends go on with NaN.
+    memory_errors : tuple of type
+        What is raised where an array does not fit on a device.
     """
 
     name: str
     takes_any_size = False
     arithmetic_errors: tuple[type[Exception], ...] = ()
+    memory_errors: tuple[type[Exception], ...] = (MemoryError,)
 
     def operations(self) -> Any:
         """Return ``keras.ops``, or the same made cheaper."""
         import keras
 
         return keras.ops
+
+    def bfloat16_product(self, a: Any, b: Any) -> Any:
+        """Return ``a b`` of factors rounded to bfloat16, in single precision.
+
+        It has the range of single precision, so that no gradient has to be scaled.
+        """
+        import keras
+
+        factors = (keras.ops.cast(factor, "bfloat16") for factor in (a, b))
+        return keras.ops.cast(keras.ops.matmul(*factors), "float32")
 
     def compile(self, function: Callable) -> Callable:
         """Return a pure function of arrays, compiled at its first call."""
@@ -68,6 +81,11 @@ class Backend:
 
         return keras.distribution.list_devices()
 
+    def has_own_memory(self, device: str | None) -> bool:
+        """Return whether arrays have to be moved to a device; None: the default."""
+        names = self.devices() if device is None else [device.lower()]
+        return not all(name.startswith("cpu") for name in names)
+
     def to_numpy(self, array: Any) -> np.ndarray:
         """Return an array of this backend, from any device."""
         return np.asarray(array)
@@ -81,6 +99,7 @@ class _TensorFlow(Backend):
         import tensorflow as tf
 
         self.arithmetic_errors = (tf.errors.InvalidArgumentError,)  # by Cholesky
+        self.memory_errors = (tf.errors.ResourceExhaustedError,)
 
     def operations(self):
         import keras
@@ -134,6 +153,11 @@ class _TensorFlow(Backend):
 class _Jax(Backend):
     name = "jax"
 
+    def __init__(self):
+        import jax
+
+        self.memory_errors = (jax.errors.JaxRuntimeError,)
+
     def compile(self, function):
         import jax
 
@@ -154,6 +178,7 @@ class _Torch(Backend):
         import torch
 
         self.arithmetic_errors = (torch.linalg.LinAlgError,)  # by Cholesky
+        self.memory_errors = (torch.OutOfMemoryError,)
 
     def operations(self):
         import keras

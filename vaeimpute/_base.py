@@ -98,6 +98,7 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
         "text_features": [StrOptions({"error", "passthrough"})],
         "missing_values": [MissingValues()],
         "device": [str, None],
+        "mixed_precision": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }

@@ -82,6 +82,8 @@ class Engine:
     device : str or None
         A Keras device name such as ``"cpu"`` or ``"gpu:0"``; None leaves the
         choice to the backend.
+    mixed_precision : bool
+        Whether the networks' products are of factors in bfloat16.
 
     Raises
     ------
@@ -91,11 +93,18 @@ class Engine:
         If there is no such device.
     """
 
-    def __init__(self, architecture: Architecture, device: str | None = None):
+    def __init__(
+        self,
+        architecture: Architecture,
+        device: str | None = None,
+        mixed_precision: bool = False,
+    ):
         self.architecture = architecture
         self._device = device
         self._backend = _backends.current()
-        self._programs = _get_programs(architecture, self._backend, device)
+        self._programs = _get_programs(
+            architecture, self._backend, device, mixed_precision
+        )
         self._shapes = architecture.weight_shapes()
 
     def initial_state(self, weights: dict[str, np.ndarray]) -> TrainingState:
@@ -119,10 +128,22 @@ class Engine:
         with self._backend.on_device(self._device):
             return type(arrays)(*(keras.ops.convert_to_tensor(a) for a in arrays))
 
+    def place_if_it_pays(self, rows: Rows) -> Rows:
+        """Move rows to a device that has memory of its own, if they fit there.
+
+        Where they stay, each call of `train` sends those that it takes.
+        """
+        if not self._backend.has_own_memory(self._device):
+            return rows
+        try:
+            return self.place(rows)
+        except self._backend.memory_errors:
+            return rows
+
     def train(
         self, state: TrainingState, rows: Rows, layout: Layout, steps: Steps, beta
     ) -> tuple[TrainingState, np.ndarray]:
-        """Run at most `MAX_STEPS` steps on placed rows.
+        """Run at most `MAX_STEPS` steps on rows, placed or not.
 
         Returns
         -------
@@ -132,6 +153,8 @@ class Engine:
         """
         n_steps = len(steps.rows)
         steps = Steps(*(_pad_steps(array) for array in steps))
+        if isinstance(rows.values, np.ndarray):
+            rows, steps = _only_those_taken(rows, steps)
         count, beta = np.array(n_steps, np.int32), np.array(beta, np.float32)
         arguments = (self._sizes(), state, rows, layout, steps, count, beta)
         with self._backend.on_device(self._device):
@@ -167,8 +190,11 @@ class _Programs:
     others compile for the sizes of `architecture` and forget what is not used.
     """
 
-    def __init__(self, architecture: Architecture, backend: Backend):
+    def __init__(
+        self, architecture: Architecture, backend: Backend, mixed_precision: bool
+    ):
         self._architecture, self._backend = architecture, backend
+        self._product = backend.bfloat16_product if mixed_precision else None
         self.train = backend.compile(self._train_steps)
         self.answer = backend.compile(self._answer_rows)
 
@@ -217,17 +243,20 @@ class _Programs:
                 for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
             }
 
-        return VAE(architecture, self._backend.operations()), named
+        return VAE(architecture, self._backend.operations(), self._product), named
 
 
 def _get_programs(
-    architecture: Architecture, backend: Backend, device: str | None
+    architecture: Architecture,
+    backend: Backend,
+    device: str | None,
+    mixed_precision: bool,
 ) -> _Programs:
     """Return programs from the cache, or new ones that compile at first call."""
     global _process
     if backend.takes_any_size:
         architecture = _without_sizes(architecture)
-    key = (backend.name, architecture, device)
+    key = (backend.name, architecture, device, mixed_precision)
     with _lock:
         if _process not in (None, os.getpid()):
             raise RuntimeError(
@@ -238,7 +267,7 @@ def _get_programs(
         _process = os.getpid()
         if key not in _programs:
             _check_device(backend, device)
-            _programs[key] = _Programs(architecture, backend)
+            _programs[key] = _Programs(architecture, backend, mixed_precision)
         _programs.move_to_end(key)
         while len(_programs) > _MAX_PROGRAMS:
             _programs.popitem(last=False)
@@ -304,3 +333,14 @@ def _pad_steps(array: np.ndarray) -> np.ndarray:
     """Append zeros along the first axis up to the length that is compiled."""
     missing = MAX_STEPS - len(array)
     return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+
+
+def _only_those_taken(rows: Rows, steps: Steps) -> tuple[Rows, Steps]:
+    """Return the rows that steps take, one after the other, and steps that say so.
+
+    As many for a table of any length: no program is compiled anew.
+    """
+    taken = steps.rows.ravel()
+    sent = Rows(rows.values[taken], rows.observed[taken])
+    places = np.arange(len(taken), dtype=np.int32).reshape(steps.rows.shape)
+    return sent, steps._replace(rows=places)

@@ -115,6 +115,9 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     device : str or None, default=None
         Where `fit` computes, such as "cpu" or "gpu:0"; None leaves it to Keras.
         Answers are computed by NumPy.
+    mixed_precision : bool, default=False
+        Whether `fit` multiplies the networks' matrices in bfloat16, and does all else
+        in single precision: for GPUs that are faster at it.
     sample_posterior : bool, default=False
         Let `transform` return a draw, one table as of `impute_multiple`, instead of
         means and likeliest levels. One fit draws the same table each time.
@@ -223,6 +226,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         add_indicator=False,
         keep_empty_features=False,
         device=None,
+        mixed_precision=False,
         sample_posterior=False,
         verbose=0,
         random_state=None,
@@ -251,6 +255,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
         self.device = device
+        self.mixed_precision = mixed_precision
         self.sample_posterior = sample_posterior
         self.verbose = verbose
         self.random_state = random_state

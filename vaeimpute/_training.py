@@ -85,6 +85,7 @@ class Settings:
     tol: float = 1e-4
     beta: float = 1.0
     device: str | None = None
+    mixed_precision: bool = False
     is_bottleneck: bool = False
 
     def resolve(self, n_rows: int, n_latent: int) -> Settings:
@@ -242,9 +243,18 @@ def _choose_core(rows, encoding, settings, validation, generator) -> FactorAnaly
         of_cells = [_core_losses(core, encoding, v, settings) for core, v in pairs]
         cores.append(fits[0])
         losses.append(np.concatenate(of_cells))
-        if len(losses) - _best(losses) > _RANK_PATIENCE:
+        if len(losses) - _best(losses) > _patience(rank):
             break
     return cores[_largest_of_the_best(ranks, losses)]
+
+
+def _patience(rank: int) -> int:
+    """Return how many ranks are fitted from the best one on, before one is chosen.
+
+    Beyond `_LEAST_LATENTS`, where each takes long, a rank must beat the one before it
+    for the next to be tried (docs/experiments.md, trial 65).
+    """
+    return _RANK_PATIENCE if rank <= _LEAST_LATENTS else 1
 
 
 def _best(losses) -> int:
@@ -371,7 +381,9 @@ class _Run:
         self._core, self._validation = core, validation
         self._generator, self._on_check = generator, on_check
         self._architecture = _architecture(encoding, settings.n_components, settings)
-        self._engine = Engine(self._architecture, settings.device)
+        self._engine = Engine(
+            self._architecture, settings.device, settings.mixed_precision
+        )
         self._layout = self._engine.place(encoding.layout())
         self._n_steps = math.ceil(len(rows.values) / settings.batch_size)
         self._core_answers = None
@@ -404,7 +416,7 @@ class _Run:
     def _steady_phase(self, state, n_epochs) -> tuple[TrainingState, int]:
         """Train at a constant rate; return the best state and its epoch."""
         rows = self._rows if self._validation is None else self._validation.training
-        rows = self._engine.place(rows)
+        rows = self._engine.place_if_it_pays(rows)
         best, best_epoch, since = state, 0, 0
         self._score(state)
         for epoch, count in self._between_checks(n_epochs):
@@ -425,7 +437,7 @@ class _Run:
 
     def _anneal(self, state, n_epochs) -> TrainingState:
         """Bring the learning rate down to zero along a cosine, on all cells."""
-        before, rows = state, self._engine.place(self._rows)
+        before, rows = state, self._engine.place_if_it_pays(self._rows)
         total = n_epochs * self._n_steps
 
         def rate(step):

@@ -84,6 +84,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         A further value that marks a missing cell.
     device : str or None, default=None
         Where `fit` computes, such as "cpu" or "gpu:0"; None leaves it to Keras.
+    mixed_precision : bool, default=False
+        Whether `fit` multiplies the networks' matrices in bfloat16, and does all else
+        in single precision: for GPUs that are faster at it.
     verbose : int, default=0
         Show a progress bar if positive.
     random_state : int, RandomState instance or None, default=None
@@ -171,6 +174,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         likelihoods=None,
         missing_values=np.nan,
         device=None,
+        mixed_precision=False,
         verbose=0,
         random_state=None,
     ):
@@ -191,6 +195,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         self.likelihoods = likelihoods
         self.missing_values = missing_values
         self.device = device
+        self.mixed_precision = mixed_precision
         self.verbose = verbose
         self.random_state = random_state
 

@@ -205,11 +205,14 @@ class VAE:
     architecture : Architecture
     ops : module
         ``keras.ops`` or `_numpy_ops`.
+    product : callable, optional
+        How the networks multiply matrices; as `ops` does by default.
     """
 
-    def __init__(self, architecture: Architecture, ops):
+    def __init__(self, architecture: Architecture, ops, product=None):
         self.architecture = architecture
         self.ops = ops
+        self._product = product or ops.matmul
         self._activation = getattr(ops, architecture.activation)
 
     @property
@@ -533,11 +536,11 @@ class VAE:
             )
             for part in ("kernel", "bias")
         )
-        return ops.matmul(hidden, kernel) + bias
+        return self._product(hidden, kernel) + bias
 
     def _dense(self, weights, name: str, inputs):
         kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
-        return self.ops.matmul(inputs, kernel) + bias
+        return self._product(inputs, kernel) + bias
 
 
 class Batch(NamedTuple):
