@@ -1,4 +1,4 @@
-"""Images as tables of pixels: digits of 8 × 8 pixels, and what they are.
+"""Images as tables of pixels: digits, and what they are.
 
 The label is one more column, so that digits can be drawn by label, and the model fills
 hidden halves and goes from one digit to another.
@@ -6,6 +6,7 @@ hidden halves and goes from one digit to another.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +14,82 @@ import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from benchmarks import markdown
+from benchmarks.datasets import load
 from benchmarks.uses.study import Study
 from vaeimpute import VAEImputer, VAETransformer
 
 FIGURES = Path(__file__).parents[2] / "docs" / "figures"
 PER_CLASS = 100
-SIDE = 8
+
+
+@dataclass(frozen=True)
+class Images:
+    """A table of square images: pixels from 0 to `brightest`, then "label".
+
+    Attributes
+    ----------
+    name : str
+    table : DataFrame
+    side, brightest : int
+    """
+
+    name: str
+    table: pd.DataFrame
+    side: int
+    brightest: int
+
+    @property
+    def lower_half(self) -> list[str]:
+        """Names of the pixels of the lower half."""
+        return list(self.table.columns[:-1][self.side**2 // 2 :])
+
+    def without_lower_half(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return rows whose lower halves are missing."""
+        return table.assign(**dict.fromkeys(self.lower_half, np.nan))
+
+    def draw(self, pixels: np.ndarray, what: str) -> None:
+        """Write images, (n_rows, n_columns, n_pixels), as one picture."""
+        from matplotlib.image import imsave
+
+        n_rows, n_columns, _ = pixels.shape
+        images = np.clip(pixels, 0, self.brightest)
+        images = images.reshape(n_rows, n_columns, self.side, self.side)
+        padded = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=0)
+        side = self.side + 2
+        picture = padded.swapaxes(1, 2).reshape(n_rows * side, n_columns * side)
+        larger = np.kron(picture, np.ones(2 * (40 // side,)))
+        path = FIGURES / f"{self.name}_{what}.png"
+        path.parent.mkdir(exist_ok=True)
+        imsave(path, larger, cmap="gray_r", vmin=0, vmax=self.brightest)
+
+
+def images_named(name: str, folder: Path | None) -> Images:
+    if name == "mnist_t10k":
+        return Images(name, load(name, folder).astype({"label": str}), 28, 255)
+    pixels, labels = load_digits(return_X_y=True)
+    names = [f"pixel{j:02d}" for j in range(pixels.shape[1])]
+    table = pd.DataFrame(pixels, columns=names).assign(label=labels.astype(str))
+    return Images(name, table, 8, 16)
 
 
 def cases():
     yield ("digits",)
+    yield ("mnist_t10k",)
 
 
-def solve(dataset: str) -> dict[str, float]:
+def solve(dataset: str, folder: Path | None) -> dict[str, float]:
     """Return how real drawn digits look to classifiers, and how well halves are filled.
 
     The pictures are drawn on the way.
     """
-    fitted, new = _tables()
+    images = images_named(dataset, folder)
+    fitted, new = train_test_split(
+        images.table, test_size=0.3, random_state=0, stratify=images.table["label"]
+    )
     imputer = VAEImputer(random_state=0).fit(fitted)
     drawn = pd.concat(
         [
@@ -42,14 +99,12 @@ def solve(dataset: str) -> dict[str, float]:
     )
     judge, pupil = _classifier(fitted), _classifier(drawn)
     plain = imputer.sample(1_000, random_state=0)
-    half = new.copy()
-    lower = [name for name in new if name != "label"][SIDE * SIDE // 2 :]
-    half[lower] = np.nan
-    filled = imputer.transform(half)
-    error = np.sqrt(np.mean((filled[lower] - new[lower]).to_numpy() ** 2))
+    filled, lower = imputer.transform(images.without_lower_half(new)), images.lower_half
+    error = np.sqrt(np.mean((filled[lower] - new[lower].astype(float)).to_numpy() ** 2))
     mean = np.sqrt(np.mean((fitted[lower].mean() - new[lower]).to_numpy() ** 2))
-    draw_pictures(imputer, drawn, new, filled)
-    draw_plane(fitted)
+    draw_pictures(images, imputer, drawn, new, filled)
+    if dataset == "digits":
+        draw_plane(images, fitted)
     return {
         "drawn digits recognised": _accuracy(judge, drawn),
         "classes among drawn digits": float(len(set(judge.predict(_pixels(plain))))),
@@ -60,51 +115,43 @@ def solve(dataset: str) -> dict[str, float]:
     }
 
 
-def _tables():
-    pixels, labels = load_digits(return_X_y=True)
-    names = [f"pixel{j:02d}" for j in range(pixels.shape[1])]
-    table = pd.DataFrame(pixels, columns=names).assign(label=labels.astype(str))
-    return train_test_split(table, test_size=0.3, random_state=0, stratify=labels)
-
-
 def _pixels(table):
     return table.drop(columns="label").to_numpy(float)
 
 
 def _classifier(table):
     # Not of our kind, and good at digits: what a reader would reach for.
-    model = MLPClassifier((128,), max_iter=500, random_state=0)
-    return model.fit(_pixels(table) / 16, table["label"])
+    model = make_pipeline(
+        MinMaxScaler(), MLPClassifier((128,), max_iter=500, random_state=0)
+    )
+    return model.fit(_pixels(table), table["label"])
 
 
 def _accuracy(model, table) -> float:
-    return float(model.score(_pixels(table) / 16, table["label"]))
+    return float(model.score(_pixels(table), table["label"]))
 
 
 def _labels_filled(imputer, table):
     return imputer.transform(table.assign(label=None))["label"].to_numpy()
 
 
-def draw_pictures(imputer, drawn, new, filled) -> None:
+def draw_pictures(images: Images, imputer, drawn, new, filled) -> None:
     """Write grids of digits: drawn by label, with filled halves, and on the way."""
     by_label = [
         _pixels(drawn[drawn["label"] == k][:10]) for k in sorted(set(drawn["label"]))
     ]
-    _grid(np.stack(by_label), FIGURES / "digits_by_label.png")
-    rows = [
-        _pixels(new[:10]),
-        _pixels(_without_lower_half(new[:10])),
-        _pixels(filled[:10]),
-    ]
-    _grid(np.stack(rows), FIGURES / "digits_halves.png")
+    images.draw(np.stack(by_label), "by_label")
+    holed = images.without_lower_half(new[:10]).fillna(0)
+    rows = [_pixels(new[:10]), _pixels(holed), _pixels(filled[:10])]
+    images.draw(np.stack(rows), "halves")
     ways = [
         _pixels(imputer.interpolate(new.iloc[i], new.iloc[i + 10], 10))
         for i in range(5)
     ]
-    _grid(np.stack(ways), FIGURES / "digits_between.png")
+    images.draw(np.stack(ways), "between")
 
 
-def draw_plane(fitted) -> None:
+def draw_plane(images: Images, fitted) -> None:
     """Write what a plane of two components decodes to, from edge to edge."""
     pixels = fitted.drop(columns="label")
     reducer = VAETransformer(2, random_state=0).fit(pixels)
@@ -113,36 +160,14 @@ def draw_plane(fitted) -> None:
     across, down = (np.linspace(*ends[:, k], 15) for k in (0, 1))
     points = np.array([[x, y] for y in down[::-1] for x in across])
     table = reducer.inverse_transform(points).to_numpy(float)
-    _grid(table.reshape(15, 15, -1), FIGURES / "digits_plane.png")
-
-
-def _without_lower_half(table):
-    table = table.copy()
-    table[[name for name in table if name != "label"][SIDE * SIDE // 2 :]] = np.nan
-    return table
-
-
-def _grid(pixels: np.ndarray, path: Path) -> None:
-    """Write images, (n_rows, n_columns, n_pixels), as one picture."""
-    from matplotlib.image import imsave
-
-    n_rows, n_columns, _ = pixels.shape
-    images = np.clip(pixels, 0, 16).reshape(n_rows, n_columns, SIDE, SIDE)
-    padded = np.pad(images, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=0)
-    side = SIDE + 2
-    picture = padded.swapaxes(1, 2).reshape(n_rows * side, n_columns * side)
-    path.parent.mkdir(exist_ok=True)
-    imsave(path, np.kron(picture, np.ones((4, 4))), cmap="gray_r", vmin=0, vmax=16)
+    images.draw(table.reshape(15, 15, -1), "plane")
 
 
 def render(rows: pd.DataFrame) -> str:
-    found = rows.iloc[0]
-    lines = [
-        [name, markdown.number(found[name])]
-        for name in found.index
-        if isinstance(found[name], float) and name != "processor_seconds"
-    ]
-    return markdown.table(["8 × 8 digits", "figure"], lines)
+    figures = rows.set_index("dataset").drop(columns=["processor_seconds"])
+    figures = figures.select_dtypes("number")
+    lines = [[name, *map(markdown.number, figures[name])] for name in figures.columns]
+    return markdown.table(["figure", *figures.index], lines)
 
 
-STUDY = Study("images", ("dataset",), cases, solve, render)
+STUDY = Study("images", ("dataset",), cases, solve, render, takes_folder=True)
