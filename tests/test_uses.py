@@ -18,6 +18,7 @@ from benchmarks.uses import (
     anomalies,
     coefficients,
     generation,
+    gpu,
     intervals,
     labels,
     reduction,
@@ -26,6 +27,8 @@ from benchmarks.uses import (
     works,
 )
 from benchmarks.uses.study import Study
+from benchmarks.uses.works import products_of_a_step
+from vaeimpute._engine import Engine
 from vaeimpute._vae import Architecture
 
 PAGE = Path(__file__).parents[1] / "docs" / "uses.md"
@@ -324,3 +327,24 @@ def test_work_is_done_and_printed(capsys):
 
 def test_the_import_of_the_imputer_is_timed():
     assert 0 < works.start_up()["seconds"] < 60
+
+
+def test_a_step_on_a_device_is_set_beside_its_bound(monkeypatch):
+    monkeypatch.setattr(Engine, "train", Engine.train)  # which the study replaces
+    monkeypatch.setattr(gpu, "LARGE", 64)
+    found = gpu.train_on(300, 4, 32, "cpu")
+    assert found["device_name"] == "cpu"
+    assert found["rows_per_second"] == pytest.approx(32 / found["step"])
+    assert found["share_of_bound"] > 0
+    assert found["fit"] > 10 * found["step"]
+
+
+def test_products_of_a_step_are_counted():
+    sizes = Architecture(3, 0, 0, 0, 2, (5,), n_bins=4)
+    products = products_of_a_step(sizes, n_rows=8, n_bounded=2)
+    inputs = sizes.n_features
+    # Inputs, up, down and three heads of the encoder; inputs, up, down and outputs of
+    # the decoder, where only the two bounded rows move the weights.
+    assert len(products) == 3 * 10 - 1
+    assert products[:2] == [(10, inputs, 5), (inputs, 10, 5)]
+    assert products[-3:] == [(10, 5, 3), (10, 3, 5), (5, 2, 3)]

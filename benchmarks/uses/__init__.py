@@ -8,6 +8,7 @@ from benchmarks.uses import (
     anomalies,
     coefficients,
     generation,
+    gpu,
     images,
     intervals,
     labels,
@@ -28,5 +29,6 @@ STUDIES = {
         coefficients.STUDY,
         self_masking.STUDY,
         speed.STUDY,
+        gpu.STUDY,
     )
 }

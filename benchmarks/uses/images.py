@@ -14,8 +14,6 @@ import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
 
 from benchmarks import markdown
 from benchmarks.datasets import load
@@ -97,8 +95,12 @@ def solve(dataset: str, folder: Path | None) -> dict[str, float]:
             for k in "0123456789"
         ]
     )
-    judge, pupil = _classifier(fitted), _classifier(drawn)
-    plain = imputer.sample(1_000, random_state=0)
+    judge, pupil = _classifier(images, fitted), _classifier(images, drawn)
+    plain = _pixels(imputer.sample(1_000, random_state=0)) / images.brightest
+
+    def accuracy(model, table):
+        return float(model.score(_pixels(table) / images.brightest, table["label"]))
+
     filled, lower = imputer.transform(images.without_lower_half(new)), images.lower_half
     error = np.sqrt(np.mean((filled[lower] - new[lower].astype(float)).to_numpy() ** 2))
     mean = np.sqrt(np.mean((fitted[lower].mean() - new[lower]).to_numpy() ** 2))
@@ -106,10 +108,10 @@ def solve(dataset: str, folder: Path | None) -> dict[str, float]:
     if dataset == "digits":
         draw_plane(images, fitted)
     return {
-        "drawn digits recognised": _accuracy(judge, drawn),
-        "classes among drawn digits": float(len(set(judge.predict(_pixels(plain))))),
-        "real digits, learned from drawn ones": _accuracy(pupil, new),
-        "real digits, learned from real ones": _accuracy(judge, new),
+        "drawn digits recognised": accuracy(judge, drawn),
+        "classes among drawn digits": float(len(set(judge.predict(plain)))),
+        "real digits, learned from drawn ones": accuracy(pupil, new),
+        "real digits, learned from real ones": accuracy(judge, new),
         "labels filled": float(np.mean(_labels_filled(imputer, new) == new["label"])),
         "hidden halves, RMSE ÷ that of the mean": float(error / mean),
     }
@@ -119,16 +121,10 @@ def _pixels(table):
     return table.drop(columns="label").to_numpy(float)
 
 
-def _classifier(table):
+def _classifier(images: Images, table):
     # Not of our kind, and good at digits: what a reader would reach for.
-    model = make_pipeline(
-        MinMaxScaler(), MLPClassifier((128,), max_iter=500, random_state=0)
-    )
-    return model.fit(_pixels(table), table["label"])
-
-
-def _accuracy(model, table) -> float:
-    return float(model.score(_pixels(table), table["label"]))
+    model = MLPClassifier((128,), max_iter=500, random_state=0)
+    return model.fit(_pixels(table) / images.brightest, table["label"])
 
 
 def _labels_filled(imputer, table):

@@ -118,24 +118,31 @@ def epoch():
 
 
 def bare_products(architecture, n_rows, n_bounded):
-    """Return the seconds of the networks' products in a step, by NumPy.
+    """Return the seconds of the networks' products in a step, by NumPy."""
+    pairs = [
+        (np.ones((a, b), np.float32), np.ones((b, c), np.float32))
+        for a, b, c in products_of_a_step(architecture, n_rows, n_bounded)
+    ]
+    return timed(lambda: [a @ b for a, b in pairs], repeat=50)
+
+
+def products_of_a_step(architecture, n_rows, n_bounded):
+    """Return (a, b, c) of each product of a x b and b x c matrices in a step.
 
     Forward, by the inputs and by the weights; no gradient by the encoder's inputs, and
     none by the decoder's weights for the rows whose decoder is frozen.
     """
     products = []
-    for name, (n_inputs, n_outputs) in kernels(architecture):
+    for name, (*several, n_inputs, n_outputs) in kernels(architecture):
+        n_networks = several[0] if several else 1
         both = n_rows + n_bounded
-        products.append((both, n_inputs, n_outputs))
+        of_one = [(both, n_inputs, n_outputs)]
         if name != "encoder.input.kernel":
-            products.append((both, n_outputs, n_inputs))
+            of_one.append((both, n_outputs, n_inputs))
         learning = n_bounded if name.startswith("decoder") else both
-        products.append((n_inputs, learning, n_outputs))
-    pairs = [
-        (np.ones((a, b), np.float32), np.ones((b, c), np.float32))
-        for a, b, c in products
-    ]
-    return timed(lambda: [a @ b for a, b in pairs], repeat=50)
+        of_one.append((n_inputs, learning, n_outputs))
+        products += n_networks * of_one
+    return products
 
 
 def kernels(architecture):
