@@ -19,6 +19,7 @@ from vaeimpute._encoding import Intervals, Layout, Rows
 from vaeimpute._factor_analysis import FactorAnalysis, refit_to_drawn_rows
 from vaeimpute._importance import (
     CANDIDATES,
+    CANDIDATES_OF_NEW_ROWS,
     Importance,
     candidate_noise,
     density_noise,
@@ -321,7 +322,7 @@ class FittedVAE:
         probability in proportion to its importance weight. Without networks, in a table
         of numbers, all weights are equal: the draw is exact.
         """
-        decoded, _ = self._candidates(rows, streams)
+        decoded, _ = self._candidates(rows, streams, CANDIDATES_OF_NEW_ROWS)
         return self._observed(*decoded, *self._cell_noise(streams))
 
     def draw_around_guesses(self, rows: Rows, streams: RowStreams) -> Draws:
@@ -331,7 +332,7 @@ class FittedVAE:
         means (docs/experiments.md, trial 47). Without networks, in a table of numbers,
         both are the same.
         """
-        (numbers, log_levels), centre = self._candidates(rows, streams)
+        (numbers, log_levels), centre = self._candidates(rows, streams, CANDIDATES)
         if not self._model().is_exact:
             filling = self.fill(rows)
             numbers = filling.numbers + (numbers - centre[0])
@@ -394,7 +395,7 @@ class FittedVAE:
         )
         return answers
 
-    def _candidates(self, rows, streams):
+    def _candidates(self, rows, streams, count):
         """Return what one candidate of each row is decoded to, and their centre.
 
         Both are numbers and log-probabilities of levels.
@@ -402,9 +403,9 @@ class FittedVAE:
         answers = self._by_blocks(
             self._draw_block,
             *rows,
-            streams.normal(CANDIDATES, self.architecture.n_latent),
-            streams.uniform(CANDIDATES // 2),
-            streams.gumbel(CANDIDATES * self.n_networks),
+            streams.normal(count, self.architecture.n_latent),
+            streams.uniform(count // 2),
+            streams.gumbel(count * self.n_networks),
         )
         return answers[:2], answers[2:]
 

@@ -31,6 +31,9 @@ _DENSITY_DRAWS = 64
 #: Draws of z per row and network of which one is kept.
 CANDIDATES = 32
 
+#: The same of rows of which little is known: most candidates do not go with it.
+CANDIDATES_OF_NEW_ROWS = 128
+
 
 @dataclass(frozen=True)
 class Importance:

@@ -14,7 +14,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import logsumexp, softmax
 
 #: Rows of each component at least, and components at most.
-_ROWS_PER_COMPONENT, _MAX_COMPONENTS = 20, 50
+_ROWS_PER_COMPONENT, _MAX_COMPONENTS = 10, 100
 
 _EM_STEPS = 10
 
