@@ -20,15 +20,15 @@ def clusters():
 
 
 def test_few_rows_get_one_gaussian():
-    latents = np.random.default_rng(0).normal(size=(30, 3))
-    prior = LatentPrior.fit(latents, 30)
+    latents = np.random.default_rng(0).normal(size=(19, 3))
+    prior = LatentPrior.fit(latents, 19)
     covariance = np.cov(latents.T, bias=True) + 1e-6 * np.eye(3)
     expected = multivariate_normal(latents.mean(axis=0), covariance)
     np.testing.assert_allclose(prior.log_density(latents), expected.logpdf(latents))
 
 
 def test_the_density_is_that_of_the_mixture(clusters):
-    prior = LatentPrior.fit(clusters, 60)  # three components
+    prior = LatentPrior.fit(clusters, 30)  # three components
     assert len(prior.centres) == 3
     covariance = prior.factor @ prior.factor.T
     parts = [
@@ -53,12 +53,12 @@ def test_its_moments_are_those_of_the_latents(clusters, n_rows):
 
 
 def test_more_components_fit_clusters_better(clusters):
-    one, three = (LatentPrior.fit(clusters, n).log_density(clusters) for n in (20, 60))
+    one, three = (LatentPrior.fit(clusters, n).log_density(clusters) for n in (10, 30))
     assert three.mean() > one.mean() + 0.5
 
 
 def test_draws_have_its_moments(clusters):
-    prior = LatentPrior.fit(clusters, 60)
+    prior = LatentPrior.fit(clusters, 30)
     drawn = prior.sample(20_000, np.random.default_rng(0))
     np.testing.assert_allclose(drawn.mean(axis=0), clusters.mean(axis=0), atol=0.1)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(clusters.T), rtol=0.05)
