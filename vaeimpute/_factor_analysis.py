@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -126,7 +127,7 @@ def _posterior(model: FactorAnalysis, rows: PatternedRows):
     all of them take each step of a factorisation at once.
     """
     precision = rows.observed.T / model.noise[:, None]
-    triangle = np.tril_indices(model.rank)
+    triangle = _triangle(model.rank)
     matrices = np.zeros((model.rank, model.rank, len(rows.observed)))
     matrices[triangle] = _products(model.loadings.T) @ precision
     matrices[np.diag_indices(model.rank)] += 1.0
@@ -342,7 +343,7 @@ def expected_moments(model: FactorAnalysis, rows: PatternedRows) -> Moments:
     n_rows, n_values = rows.values.shape
     size = model.rank + 1
     # Of symmetric matrices only the half with j up to i; the last row is that of the 1.
-    i, j = np.tril_indices(size)
+    i, j = _triangle(size)
     of_latents = i < model.rank
     seconds = np.zeros((len(i), n_values))
     cross = np.zeros((size, n_values))
@@ -371,15 +372,21 @@ def expected_moments(model: FactorAnalysis, rows: PatternedRows) -> Moments:
     )
 
 
+@lru_cache
+def _triangle(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places on and below the diagonal; to look them up takes no time."""
+    return np.tril_indices(size)
+
+
 def _products(vectors: np.ndarray) -> np.ndarray:
     """Return x_i x_j for j up to i of vectors that stand side by side, (k, n)."""
-    i, j = np.tril_indices(len(vectors))
+    i, j = _triangle(len(vectors))
     return vectors[i] * vectors[j]
 
 
 def _symmetric(products: np.ndarray, size: int) -> np.ndarray:
     """Return matrices (..., k, k) from the products on and below their diagonals."""
-    i, j = np.tril_indices(size)
+    i, j = _triangle(size)
     matrices = np.empty((*products.shape[:-1], size, size))
     matrices[..., i, j] = matrices[..., j, i] = products
     return matrices
