@@ -75,7 +75,7 @@ class AnomalyMixin:
         check_is_fitted(self)
         rows = self._encoding.encode(self._read(X))
         squares = self._model.latents(rows) ** 2
-        squares = squares.sum(axis=1) / self._model.n_networks
+        squares = squares.sum(axis=1) / self._model.architecture.n_posteriors
         return np.where(rows.observed.any(axis=1), np.sqrt(squares), 0.0)
 
     def cell_scores(self, X):

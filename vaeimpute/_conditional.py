@@ -114,11 +114,6 @@ class FittedVAE:
         core = core and cls(core.architecture, core.weights, layout)
         return cls(trained.architecture, trained.weights, layout, core, share, priors)
 
-    @property
-    def n_networks(self) -> int:
-        """Networks whose latents stand side by side."""
-        return self.architecture.n_networks if self.architecture.is_mixture else 1
-
     def with_priors(self, rows: Rows) -> FittedVAE:
         """Return this model with priors fitted to the posteriors of rows.
 
@@ -139,7 +134,7 @@ class FittedVAE:
             return (np.column_stack([_side_by_side(latents) for latents in draws]),)
 
         (draws,) = self._by_blocks(draw, *rows)
-        networks = draws.reshape(-1, self.n_networks, d).swapaxes(0, 1)
+        networks = draws.reshape(-1, self.architecture.n_posteriors, d).swapaxes(0, 1)
         with one_blas_thread:
             priors = tuple(LatentPrior.fit(latents, n_rows) for latents in networks)
         return replace(self, priors=priors)
@@ -232,7 +227,7 @@ class FittedVAE:
     def latents(self, rows: Rows) -> np.ndarray:
         """Return the mean of the latents given each row's observed cells.
 
-        Those of several networks stand side by side, (n_rows, n_networks * n_latent).
+        Those of several networks stand side by side, (n_rows, n_posteriors * n_latent).
         """
         return self._by_blocks(self._latent_block, *rows)[0]
 
@@ -248,7 +243,7 @@ class FittedVAE:
 
         Parameters
         ----------
-        latents : ndarray of shape (n_rows, n_networks * n_latent)
+        latents : ndarray of shape (n_rows, n_posteriors * n_latent)
             As the means of `latents`.
         """
         return Filling(*self._by_blocks(self._decode_block, latents))
@@ -405,7 +400,7 @@ class FittedVAE:
             *rows,
             streams.normal(count, self.architecture.n_latent),
             streams.uniform(count // 2),
-            streams.gumbel(count * self.n_networks),
+            streams.gumbel(count * self.architecture.n_posteriors),
         )
         return answers[:2], answers[2:]
 

@@ -97,9 +97,8 @@ class Importance:
         sizes, nowhere = self.model.architecture, no_intervals(len(rows.values))
         if self.model.is_exact:
             return self.weighted_draws(rows, nowhere, noises)
-        n_networks = sizes.n_networks if sizes.is_mixture else 1
         standard = LatentPrior.standard(sizes.n_latent)
-        priors = self.priors or (standard,) * n_networks
+        priors = self.priors or (standard,) * sizes.n_posteriors
         posterior, half = self.posterior(rows), len(uniform)
         near = self._drawn(posterior, noises[half:])
         far = [prior.place(noises[:half], uniform) for prior in priors]

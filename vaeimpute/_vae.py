@@ -96,6 +96,11 @@ class Architecture:
         return self.n_networks > 1 and bool(self.hidden_layer_sizes)
 
     @property
+    def n_posteriors(self) -> int:
+        """How many posteriors a row has: one for each network, and one without any."""
+        return self.n_networks if self.is_mixture else 1
+
+    @property
     def has_numeric(self) -> bool:
         """Whether there are numeric columns."""
         return not (isinstance(self.n_numeric, int) and self.n_numeric == 0)
