@@ -232,9 +232,12 @@ def fit_factor_analysis(
     """
     rows = sort_by_pattern(values, observed)
     if start is None:
-        start = _principal_start(values, observed, rank, noise_floor, equal_noise)
-    model = start
-    second = np.eye(rank) if shrink_loadings else None
+        model = _principal_start(values, observed, rank, noise_floor, equal_noise)
+        second = np.eye(rank)
+    else:
+        model, second = start, start.loadings.T @ start.loadings / len(start.loadings)
+    if not shrink_loadings:
+        second = None
     for _ in range(max_iter):
         before = np.sum(model.loadings**2, axis=1)
         moments = expected_moments(model, rows)

@@ -45,6 +45,9 @@ _CORE_WORK = 2**29
 #: training goes on to move (docs/experiments.md, trial 61).
 _CORE_ROWS = 20_000
 
+#: Steps of EM at most: of the core, and once more when held-out cells join the others.
+_CORE_STEPS, _CORE_STEPS_ON = 60, 20
+
 #: Steps of growing learning rate, and steps between two looks at held-out cells.
 _WARM_UP_STEPS = 100
 _CHECK_STEPS = 100
@@ -320,6 +323,7 @@ def _fit_core(
             cells.present > 0,
             rank,
             start=start,
+            max_iter=_CORE_STEPS if start is None else _CORE_STEPS_ON,
             # With one noise for all values, few of them can fit it: no prior is needed.
             prior_rows=0.0 if settings.is_bottleneck else PRIOR_ROWS,
             equal_noise=settings.is_bottleneck,
