@@ -190,6 +190,13 @@ def test_density_is_no_lower_than_the_evidence_bound(fitted):
     assert np.mean(bound < density + 0.05) > 0.95
 
 
+def test_draws_of_wide_tables_are_weighed_in_pieces(fitted, monkeypatch):
+    model, rows = fitted
+    at_once = model.log_density(rows, NO_FLOOR)
+    monkeypatch.setattr(_conditional, "_MAX_OUTPUTS", 1_000)
+    np.testing.assert_allclose(model.log_density(rows, NO_FLOOR), at_once, rtol=1e-12)
+
+
 def test_nothing_observed_has_density_one(fitted):
     model, rows = fitted
     nothing = Rows(rows.values, np.zeros_like(rows.observed))
@@ -204,9 +211,9 @@ def test_noise_is_never_below_its_floor(fitted):
         model.architecture, model.weights | {"decoder.log_noise": raised}, model.layout
     )
     np.testing.assert_array_equal(
-        model.log_density(rows, floor), other.log_density(rows, NO_FLOOR)
+        model.log_density(rows, NO_FLOOR), other.log_density(rows, NO_FLOOR)
     )
-    assert np.any(model.log_density(rows, floor) != model.log_density(rows, NO_FLOOR))
+    assert np.any(model.log_density(rows, NO_FLOOR) != model.log_density(rows, NO_FLOOR))
 
 
 def test_density_under_a_floor_is_near_the_closed_form():

@@ -35,6 +35,9 @@ from vaeimpute._vae import VAE, Architecture, Decoded, Posterior, draw_latent
 
 _BLOCK_ROWS = 64
 
+#: Outputs of draws that are weighed at once, about: 64 draws of 1,000 columns.
+_MAX_OUTPUTS = 2**22
+
 #: Rows whose posteriors the prior is fitted to, and draws from each, at most.
 _PRIOR_ROWS, _PRIOR_DRAWS = 5_000, 5
 
@@ -275,15 +278,19 @@ class FittedVAE:
         """
         if intervals is None:
             intervals = no_intervals(len(rows.values))
-        draws = density_noise(self.architecture.n_latent)
+        sizes = self.architecture
+        draws = density_noise(sizes.n_latent)
+        outputs = len(draws) * _BLOCK_ROWS * (sizes.n_numeric + sizes.n_levels)
+        pieces = np.array_split(draws, min(len(draws), 1 + outputs // _MAX_OUTPUTS))
 
         def bound(weights, values, observed, low, high):
             noise = np.maximum(weights["decoder.log_noise"], log_noise_floor)
             weights = weights | {"decoder.log_noise": noise}
             some = Intervals(intervals.columns, low, high)
             rows = Rows(values, observed)
-            _, log_weights = self._importance(weights).weighted_draws(rows, some, draws)
-            log_weights = log_weights.reshape(-1, len(values))
+            importance = self._importance(weights)
+            weighed = [importance.weighted_draws(rows, some, few)[1] for few in pieces]
+            log_weights = np.concatenate(weighed).reshape(-1, len(values))
             # Draws of all networks count alike: those of a mixture.
             return (logsumexp(log_weights, axis=0) - np.log(len(log_weights)),)
 
