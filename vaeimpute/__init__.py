@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         inference,
         metrics,
         model_selection,
+        streaming,
     )
     from vaeimpute._imputer import VAEImputer
     from vaeimpute._outliers import VAEOutlierDetector
@@ -40,6 +41,7 @@ __all__ = [
     "inference",
     "metrics",
     "model_selection",
+    "streaming",
 ]
 
 _HOME_OF_NAME = {

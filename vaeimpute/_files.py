@@ -328,7 +328,7 @@ class TextTable:
 
     def to_parquet(self) -> bytes:
         """Return a Parquet file of the values."""
-        _require_pyarrow()
+        require_pyarrow()
         return self.frame().to_parquet(index=False)
 
 
@@ -350,7 +350,7 @@ class ParquetTable:
         ValueError
             If it is none, has no rows, or columns without different names.
         """
-        _require_pyarrow()
+        require_pyarrow()
         from pyarrow import parquet
 
         table = cls(parquet.read_table(io.BytesIO(content)))
@@ -369,7 +369,7 @@ class ParquetTable:
 
     def frame(self) -> pd.DataFrame:
         """Return the values in dtypes that hold them exactly."""
-        return _to_pandas(self.table.select(self.names))
+        return to_pandas(self.table.select(self.names))
 
     def with_words(self, names: Sequence[str]) -> ParquetTable:
         """Return the table as it is: dtypes say what columns hold."""
@@ -389,7 +389,7 @@ class ParquetTable:
 
     def to_text(self, delimiter: str) -> str:
         """Return the text of a file, with the columns of a pandas index."""
-        frame = _to_pandas(self.table)
+        frame = to_pandas(self.table)
         return frame.to_csv(index=False, sep=delimiter, lineterminator="\n")
 
     def to_parquet(self) -> bytes:
@@ -473,7 +473,8 @@ def _check_names(names: Sequence[str]) -> None:
             raise ValueError(f"the header has the name {name!r} {count} times")
 
 
-def _require_pyarrow() -> None:
+def require_pyarrow() -> None:
+    """Say how to install what reads Parquet files, where it is missing."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
@@ -482,7 +483,8 @@ def _require_pyarrow() -> None:
         ) from None
 
 
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return a frame of dtypes that hold the values exactly."""
     return table.to_pandas(types_mapper=_exact_dtype, ignore_metadata=True)
 
 

@@ -1,0 +1,73 @@
+"""Fit and fill a table of Parquet files that is larger than the memory it may take.
+
+``python -m benchmarks.large_table FOLDER --gigabytes 5`` makes the table in FOLDER if
+it is not there, fits it, fills it and prints seconds and memory. Stopped, it goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from benchmarks.worker import peak_memory, resident_memory
+from vaeimpute import VAEImputer
+from vaeimpute.streaming import fit_dataset, transform_dataset
+
+COLUMNS, ROWS_OF_A_FILE, ROWS_OF_A_GROUP = 30, 500_000, 100_000
+
+
+def make_table(folder: Path, gigabytes: float) -> None:
+    """Write files of 30 columns of double precision, until they have so many bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    size, number = 0, 0
+    while size < gigabytes * 1e9:
+        path = folder / f"{number:05d}.parquet"
+        if not path.exists():
+            frame = pd.DataFrame(rows_of_a_file(number)).rename(columns="x{}".format)
+            unfinished = path.with_suffix(".unfinished")
+            frame.to_parquet(unfinished, row_group_size=ROWS_OF_A_GROUP)
+            unfinished.rename(path)
+        size, number = size + path.stat().st_size, number + 1
+
+
+def rows_of_a_file(number: int) -> np.ndarray:
+    """Return rows of three hidden factors that all files have, bent, 30 % missing."""
+    loadings = np.random.default_rng(0).standard_normal((3, COLUMNS))
+    generator = np.random.default_rng([1, number])
+    rows = generator.standard_normal((ROWS_OF_A_FILE, 3)) @ loadings
+    rows += np.sin(2 * rows) + generator.standard_normal(rows.shape)
+    rows[generator.random(rows.shape) < 0.3] = np.nan
+    return rows
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--gigabytes", default=5.0)
+@click.option("--core", is_flag=True, help="Without networks.")
+def main(folder: Path, gigabytes: float, core: bool) -> None:
+    """Make a table in FOLDER, fit and fill it."""
+    source = folder / "table"
+    make_table(source, gigabytes)
+    settings = {"hidden_layer_sizes": ()} if core else {}
+    VAEImputer(max_iter=1, **settings).fit(rows_of_a_file(0)[:1_000])
+    before, start = resident_memory(), time.perf_counter()
+    imputer = fit_dataset(VAEImputer(random_state=0, **settings), source)
+    fitted, fit_peak = time.perf_counter(), peak_memory()
+    transform_dataset(imputer, source, folder / f"filled-{int(start)}")
+    found = {
+        "gigabytes": sum(x.stat().st_size for x in source.iterdir()) / 1e9,
+        "fit_seconds": fitted - start,
+        "fill_seconds": time.perf_counter() - fitted,
+        "mib_of_fit": fit_peak - before,
+        "mib_of_both": peak_memory() - before,
+    }
+    click.echo(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""Tables in files that are fitted from a sample and filled piece by piece."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vaeimpute import VAEImputer, streaming
+from vaeimpute.streaming import fit_dataset, transform_dataset
+
+pa = pytest.importorskip("pyarrow")
+from pyarrow import dataset, parquet  # noqa: E402
+
+
+def make_table(n_rows=240, seed=0):
+    rng = np.random.default_rng(seed)
+    size = rng.normal(size=n_rows)
+    table = pd.DataFrame(
+        {
+            "height": 170 + 9 * size + rng.normal(size=n_rows),
+            "age": pd.array(rng.integers(20, 60, n_rows), dtype="int64[pyarrow]"),
+            "region": np.where(size + rng.normal(size=n_rows) > 0, "north", "south"),
+        }
+    )
+    holes = rng.random(table.shape) < 0.2
+    return table.mask(holes)
+
+
+def write(table, path, row_group_size=None):
+    parquet.write_table(
+        pa.Table.from_pandas(table, preserve_index=False),
+        path,
+        row_group_size=row_group_size,
+    )
+
+
+def read(sink):
+    files = sorted(sink.glob("part-*.parquet"))
+    frames = [parquet.read_table(file).to_pandas() for file in files]
+    return pd.concat(frames, ignore_index=True)
+
+
+def core(**settings):
+    return VAEImputer(hidden_layer_sizes=(), random_state=0, **settings)
+
+
+@pytest.fixture
+def table():
+    return make_table()
+
+
+@pytest.fixture
+def folder(table, tmp_path):
+    """Three files of two row groups each."""
+    folder = tmp_path / "table"
+    folder.mkdir()
+    for k in range(3):
+        rows = table[80 * k : 80 * (k + 1)]
+        write(rows, folder / f"{k}.parquet", row_group_size=40)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return core().fit(make_table())
+
+
+def sources(table, folder, tmp_path):
+    csv = tmp_path / "table.csv"
+    table.to_csv(csv, index=False)
+    return {
+        "folder": folder,
+        "csv": csv,
+        "dataset": dataset.dataset(folder),
+        "iterator": lambda: (table[k : k + 50] for k in range(0, len(table), 50)),
+    }
+
+
+@pytest.mark.parametrize("kind", ["folder", "csv", "dataset", "iterator"])
+def test_short_tables_are_fitted_and_filled_whole(kind, table, folder, tmp_path):
+    source = sources(table, folder, tmp_path)[kind]
+    imputer = fit_dataset(core(), source)
+    sink = transform_dataset(imputer, source, tmp_path / "filled")
+
+    filled, expected = read(sink), core().fit_transform(table)
+    assert not filled.isna().any().any()
+    numbers = ["height", "age"]
+    np.testing.assert_allclose(
+        filled[numbers].astype(float), expected[numbers].astype(float), rtol=1e-12
+    )
+    assert filled["region"].tolist() == expected["region"].tolist()
+    assert sorted(x.name for x in sink.iterdir()) == [
+        f"part-{k:06d}.parquet" for k in range(len(list(sink.iterdir())))
+    ]
+    if kind in ("folder", "dataset"):
+        schema = parquet.read_schema(next(sink.glob("*")))
+        assert schema.equals(parquet.read_schema(folder / "0.parquet"))
+
+
+def test_what_few_rows_hold_is_in_every_sample(tmp_path):
+    table = make_table(600).fillna({"height": 170.0})
+    table.loc[599, "region"] = "atlantis"
+    table.loc[300, "height"] = 900.0
+    write(table, tmp_path / "table.parquet", row_group_size=100)
+    imputer = fit_dataset(core(), tmp_path / "table.parquet", max_rows=30)
+
+    levels = imputer.predict_proba(table)["region"].columns
+    assert set(levels) == {"atlantis", "north", "south"}
+    sample = sampled(table, 30, 0)
+    assert sample["height"].max() == 900.0
+    assert sample["height"].min() == table["height"].min()
+    assert sample.index.tolist() == list(range(len(sample)))
+    assert 30 < len(sample) <= 30 + 2 * 2 + 3
+
+
+def sampled(table, size, seed, step=37):
+    sample = streaming._Sample(size, np.random.default_rng(seed))
+    for start in range(0, len(table), step):
+        sample.add(table[start : start + step])
+    return sample.frame()
+
+
+def test_rows_are_drawn_alike_often_and_stay_in_order():
+    table = pd.DataFrame({"x": np.arange(400.0)})
+    counts = np.zeros(400)
+    for seed in range(300):
+        drawn = sampled(table, 100, seed)["x"].to_numpy()
+        assert np.all(np.diff(drawn) > 0)
+        assert 100 <= len(drawn) <= 102  # the least and the largest come along
+        counts[drawn.astype(int)] += 1
+    assert counts[0] == counts[399] == 300
+    # Binomial with 300 draws of probability 1 / 4.
+    inner = counts[1:-1] / 300
+    assert abs(inner.mean() - 0.25) < 0.005
+    assert inner.std() == pytest.approx(np.sqrt(0.25 * 0.75 / 300), rel=0.15)
+
+
+def test_a_stopped_filling_goes_on(fitted, table, folder, tmp_path, monkeypatch):
+    sink, calls = tmp_path / "filled", []
+    transform = VAEImputer.transform
+
+    def stop_at_the_fourth(imputer, X):
+        calls.append(len(X))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return transform(imputer, X)
+
+    monkeypatch.setattr(VAEImputer, "transform", stop_at_the_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        transform_dataset(fitted, folder, sink)
+    assert not sink.exists()
+    partial = tmp_path / "filled.partial"
+    assert len(list(partial.glob("part-*"))) == 3
+    assert not list(partial.glob(".part-*"))
+
+    transform_dataset(fitted, folder, sink)
+    assert calls == [40] * 7  # four, of which one in vain, and the three that were left
+    assert not partial.exists()
+    assert len(read(sink)) == len(table)
+    pd.testing.assert_series_equal(
+        read(sink)["height"], fitted.transform(table)["height"], check_exact=True
+    )
+
+
+def test_nothing_is_written_over(fitted, folder, tmp_path):
+    (tmp_path / "filled").mkdir()
+    with pytest.raises(FileExistsError, match="filled is there already"):
+        transform_dataset(fitted, folder, tmp_path / "filled")
+
+
+def test_unfinished_folders_of_other_jobs_are_left_alone(fitted, folder, tmp_path):
+    partial = tmp_path / "filled.partial"
+    partial.mkdir()
+    (partial / "progress.json").write_text(json.dumps({"source": 1, "model": "x"}))
+    with pytest.raises(ValueError, match="begun with another source or model"):
+        transform_dataset(fitted, folder, tmp_path / "filled")
+
+
+def test_a_source_that_changes_meanwhile_is_told(
+    fitted, table, folder, tmp_path, monkeypatch
+):
+    transform = VAEImputer.transform
+
+    def transform_and_change(imputer, X):
+        write(table[:10], folder / "2.parquet")
+        return transform(imputer, X)
+
+    monkeypatch.setattr(VAEImputer, "transform", transform_and_change)
+    with pytest.raises(ValueError, match=r"have changed|cannot be read"):
+        transform_dataset(fitted, folder, tmp_path / "filled")
+    assert not (tmp_path / "filled").exists()
+
+
+def test_a_full_disk_leaves_no_part_of_a_part(fitted, folder, tmp_path, monkeypatch):
+    def no_space(self, table):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parquet.ParquetWriter, "write_table", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        transform_dataset(fitted, folder, tmp_path / "filled")
+    assert [x.name for x in (tmp_path / "filled.partial").iterdir()] == [
+        "progress.json"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda x: x.rename(columns={"age": "years"}),
+            r"9.parquet: got columns .*years",
+        ),
+        (
+            lambda x: x.assign(age=1.5),
+            r"9.parquet, column 'age': got double, expected int64",
+        ),
+    ],
+)
+def test_files_of_other_columns_are_named(change, message, table, folder):
+    write(change(table[:20]), folder / "9.parquet")
+    with pytest.raises(ValueError, match=message):
+        fit_dataset(core(), folder)
+
+
+def test_corrupt_files_are_named(folder):
+    content = (folder / "1.parquet").read_bytes()
+    (folder / "1.parquet").write_bytes(content[:4] + b"\0" * 400 + content[404:])
+    with pytest.raises(ValueError, match=r"1\.parquet.*cannot be read"):
+        fit_dataset(core(), folder)
+    (folder / "1.parquet").write_bytes(b"no table")
+    with pytest.raises(ValueError, match=r"1\.parquet.*cannot be read"):
+        fit_dataset(core(), folder)
+
+
+def test_sources_that_are_none(tmp_path, folder):
+    with pytest.raises(FileNotFoundError, match="there is no"):
+        fit_dataset(core(), tmp_path / "nowhere")
+    (folder / "notes.txt").write_text("")
+    with pytest.raises(ValueError, match=r"end with \['.parquet', '.txt'\]"):
+        fit_dataset(core(), folder)
+    with pytest.raises(ValueError, match="got no rows"):
+        fit_dataset(core(), lambda: iter([]))
+    with pytest.raises(ValueError, match="iterator of int, expected data frames"):
+        fit_dataset(core(), lambda: iter([1]))
+    with pytest.raises(ValueError, match="max_rows: got 0"):
+        fit_dataset(core(), lambda: iter([]), max_rows=0)
+
+
+def test_progress_is_shown_if_asked_for(fitted, folder, tmp_path, capsys):
+    transform_dataset(fitted, folder, tmp_path / "quiet")
+    assert capsys.readouterr().out == ""
+    loud = core(verbose=1).fit(make_table())
+    capsys.readouterr()
+    transform_dataset(loud, folder, tmp_path / "filled")
+    assert "Filling" in capsys.readouterr().out
+
+
+def test_the_example_of_the_docs_runs(tmp_path):
+    page = Path(__file__).parents[1] / "docs" / "large_tables.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    exec(code, {"working_folder": tmp_path})
+    assert len(read(tmp_path / "filled")) == 344

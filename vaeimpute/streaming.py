@@ -1,0 +1,440 @@
+"""Tables larger than memory: fitted from a sample of rows, filled piece by piece.
+
+A source is a Parquet or CSV file, a folder of such files, a dataset of pyarrow, or a
+function that returns an iterator of data frames, anew at each call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from vaeimpute._files import MISSING_TEXTS, require_pyarrow, to_pandas
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    Source = str | os.PathLike | pa.dataset.Dataset | Callable[[], Iterable]
+
+#: Rows that are read and filled at once.
+_BATCH_ROWS = 65_536
+
+#: Columns with more levels than this are left to what the sample holds of them.
+_MAX_LEVELS = 1_000
+
+_PROGRESS = "progress.json"
+
+
+def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000):
+    """Fit an estimator to a table that does not fit in memory.
+
+    One pass draws `max_rows` rows at random, each subset with the same probability. To
+    these come rows that hold the least and the largest number of a column, or a level
+    that no drawn row has. What the estimator learns from so many rows differs little
+    from what it learns from all (docs/large_tables.md).
+
+    Parameters
+    ----------
+    imputer : estimator
+        Such as `VAEImputer`; its `random_state` also draws the rows.
+    source : path, pyarrow.dataset.Dataset or callable
+        A Parquet or CSV file, a folder of these, a dataset, or a function that returns
+        an iterator of data frames. In CSV files, empty fields, NA, NaN, NULL and the
+        like are missing.
+    max_rows : int, default=200_000
+        Rows to fit; all rows of a shorter table are fitted, in their order.
+
+    Returns
+    -------
+    imputer
+        The same, fitted.
+
+    Raises
+    ------
+    ValueError
+        If the source has no rows, a file cannot be read, or one has other columns or
+        types than the first.
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> from vaeimpute import VAEImputer
+    >>> from vaeimpute.datasets import load_penguins
+    >>> from vaeimpute.streaming import fit_dataset
+    >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0)
+    >>> fit_dataset(imputer, lambda: iter([load_penguins()])).n_features_in_
+    8
+    """
+    if not isinstance(max_rows, int) or max_rows < 1:
+        raise ValueError(f"max_rows: got {max_rows!r}, expected a positive integer.")
+    seed = check_random_state(imputer.random_state).randint(np.iinfo(np.int32).max)
+    sample = _Sample(max_rows, np.random.default_rng(seed))
+    for piece in _pieces(source):
+        for frame in piece.frames():
+            sample.add(frame)
+    if not sample.n_rows:
+        raise ValueError("source: got no rows, expected some to fit.")
+    return imputer.fit(sample.frame())
+
+
+def transform_dataset(imputer, source: Source, sink: str | os.PathLike) -> Path:
+    """Fill a table piece by piece, into a folder of Parquet files.
+
+    A piece is a row group of a Parquet file, a CSV file, or a frame of an iterator. Its
+    rows are filled into a part of their own. The folder gets its name when all parts
+    are there; until then it is called ``<sink>.partial``, and the same call after an
+    interruption goes on behind the last whole part. Answers do not depend on pieces.
+
+    Parameters
+    ----------
+    imputer : VAEImputer
+        Fitted.
+    source : path, pyarrow.dataset.Dataset or callable
+        As of `fit_dataset`.
+    sink : path
+        Of the folder to be made.
+
+    Returns
+    -------
+    sink : Path
+        The folder; its files in the order of their names hold the rows in their order.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something at `sink`.
+    ValueError
+        If a file cannot be read, has other columns or types than the first, or changed
+        meanwhile, or if an unfinished folder is of another source or model.
+    """
+    check_is_fitted(imputer)
+    sink = Path(sink)
+    if sink.exists():
+        raise FileExistsError(f"sink: {sink} is there already, expected a new folder.")
+    partial = sink.with_name(f"{sink.name}.partial")
+    pieces = _pieces(source)
+    job = {"source": _fingerprint(source), "model": _digest(imputer)}
+    _begin(partial, job)
+    shown = _counted(pieces, getattr(imputer, "verbose", 0))
+    with shown as counted:
+        for number, piece in enumerate(counted):
+            part = partial / f"part-{number:06d}.parquet"
+            if not part.exists():
+                _write_part(imputer, piece, part)
+    if _fingerprint(source) != job["source"]:
+        raise ValueError(
+            f"source: files have changed while they were read; {partial} holds parts "
+            "of both states, remove it."
+        )
+    (partial / _PROGRESS).unlink()
+    partial.rename(sink)
+    return sink
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some rows that are read, and written, together."""
+
+    name: str
+    batches: Callable[[], Iterable[pd.DataFrame]]
+    schema: pa.Schema | None = None
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """Yield the rows, some at a time."""
+        import pyarrow as pa
+
+        try:
+            yield from self.batches()
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{self.name}: cannot be read: {error}") from error
+
+
+@dataclass
+class _Sample:
+    """Rows drawn uniformly from those that went by, and rows that no sample may lack.
+
+    Every row gets a random key; the rows with the `size` smallest are the sample.
+    """
+
+    size: int
+    generator: np.random.Generator
+    n_rows: int = 0
+    _frames: list[pd.DataFrame] = field(default_factory=list)
+    _keys: list[np.ndarray] = field(default_factory=list)
+    _places: list[np.ndarray] = field(default_factory=list)
+    _witnesses: dict[Any, tuple[int, pd.DataFrame]] = field(default_factory=dict)
+    _extremes: dict[Any, Any] = field(default_factory=dict)
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Take further rows."""
+        if not len(frame):
+            return
+        frame = frame.reset_index(drop=True)
+        self._look_for_witnesses(frame)
+        self._frames.append(frame)
+        self._keys.append(self.generator.random(len(frame)))
+        self._places.append(self.n_rows + np.arange(len(frame)))
+        self.n_rows += len(frame)
+        if sum(map(len, self._keys)) > 2 * self.size:
+            self._compress()
+
+    def frame(self) -> pd.DataFrame:
+        """Return drawn rows and witnesses, each once, in their order."""
+        self._compress()
+        drawn = set(self._places[0].tolist())
+        more = {place: row for place, row in self._witnesses.values()}
+        more = {place: row for place, row in more.items() if place not in drawn}
+        places = np.concatenate([self._places[0], np.array([*more], int)])
+        rows = pd.concat([self._frames[0], *more.values()], ignore_index=True)
+        return rows.iloc[np.argsort(places, kind="stable")].reset_index(drop=True)
+
+    def _compress(self) -> None:
+        """Keep the rows with the smallest keys."""
+        keys = np.concatenate(self._keys)
+        places = np.concatenate(self._places)
+        rows = pd.concat(self._frames, ignore_index=True)
+        if len(keys) > self.size:
+            kept = np.sort(np.argpartition(keys, self.size)[: self.size])
+            keys, places, rows = keys[kept], places[kept], rows.iloc[kept]
+        self._keys, self._places = [keys], [places]
+        self._frames = [rows.reset_index(drop=True)]
+
+    def _look_for_witnesses(self, frame: pd.DataFrame) -> None:
+        for name, cells in frame.items():
+            if _has_order(cells):
+                self._keep_extremes(frame, name, cells.dropna())
+            else:
+                self._keep_levels(frame, name, cells.dropna())
+
+    def _keep_extremes(self, frame, name, cells) -> None:
+        if not len(cells):
+            return
+        for side, at in (("least", cells.idxmin()), ("most", cells.idxmax())):
+            value, known = cells[at], self._extremes.get((name, side))
+            is_beyond = known is None or (
+                value < known if side == "least" else value > known
+            )
+            if is_beyond:
+                self._extremes[name, side] = value
+                self._witnesses[name, side] = self._row(frame, at)
+
+    def _keep_levels(self, frame, name, cells) -> None:
+        seen = self._extremes.setdefault((name, "levels"), set())
+        first = cells[~cells.duplicated()]
+        for at, level in first.items():
+            if level not in seen and len(seen) <= _MAX_LEVELS:
+                seen.add(level)
+                self._witnesses[name, "level", level] = self._row(frame, at)
+
+    def _row(self, frame, at) -> tuple[int, pd.DataFrame]:
+        return self.n_rows + at, frame.iloc[[at]]
+
+
+def _has_order(cells: pd.Series) -> bool:
+    is_number = types.is_numeric_dtype(cells.dtype)
+    is_time = types.is_datetime64_any_dtype(cells.dtype)
+    return (is_number or is_time) and not types.is_bool_dtype(cells.dtype)
+
+
+def _pieces(source: Source) -> Iterable[_Piece]:
+    """Return what a source consists of."""
+    if callable(source):
+        return _frames_as_pieces(source)
+    dataset = _as_dataset(source)
+    pieces = []
+    for fragment in sorted(dataset.get_fragments(), key=lambda x: x.path):
+        _check_schema(fragment, dataset.schema)
+        pieces += _pieces_of(fragment, dataset.schema)
+    return pieces
+
+
+def _frames_as_pieces(source) -> Iterator[_Piece]:
+    for number, frame in enumerate(source()):
+        if not isinstance(frame, pd.DataFrame):
+            raise ValueError(
+                f"source: got an iterator of {type(frame).__name__}, expected data "
+                "frames of pandas."
+            )
+        yield _Piece(f"frame {number}", lambda frame=frame: [frame])
+
+
+def _as_dataset(source) -> pa.dataset.Dataset:
+    require_pyarrow()
+    from pyarrow import ArrowException, csv, dataset
+
+    if isinstance(source, dataset.Dataset):
+        return source
+    path = Path(source)
+    if not path.exists():
+        raise FileNotFoundError(f"source: there is no {path}.")
+    kinds = {x.suffix.lower() for x in _files_of(path)}
+    if len(kinds) != 1 or not kinds <= {".parquet", ".csv"}:
+        raise ValueError(
+            f"source: got files that end with {sorted(kinds)} in {path}, expected "
+            "all .parquet or all .csv."
+        )
+    try:
+        form = dataset.ParquetFileFormat()
+        if kinds == {".csv"}:
+            missing = {
+                "null_values": sorted(MISSING_TEXTS),
+                "strings_can_be_null": True,
+            }
+            form = dataset.CsvFileFormat(convert_options=csv.ConvertOptions(**missing))
+        return dataset.dataset(list(map(str, _files_of(path))), format=form)
+    except (ArrowException, OSError) as error:
+        raise ValueError(f"source: {path} cannot be read: {error}") from error
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Return the files of a folder, without hidden ones, or the file itself."""
+    if not path.is_dir():
+        return [path]
+    files = (x for x in path.rglob("*") if x.is_file())
+    return sorted(x for x in files if not x.name.startswith((".", "_")))
+
+
+def _check_schema(fragment, expected: pa.Schema) -> None:
+    from pyarrow import ArrowException
+
+    try:
+        found = fragment.physical_schema
+    except (ArrowException, OSError) as error:
+        raise ValueError(f"{fragment.path}: cannot be read: {error}") from error
+    if found.names != expected.names:
+        raise ValueError(
+            f"{fragment.path}: got columns {found.names}, expected {expected.names} "
+            "as in the first file."
+        )
+    for name in expected.names:
+        if found.field(name).type != expected.field(name).type:
+            raise ValueError(
+                f"{fragment.path}, column {name!r}: got {found.field(name).type}, "
+                f"expected {expected.field(name).type} as in the first file."
+            )
+
+
+def _pieces_of(fragment, schema: pa.Schema) -> Iterator[_Piece]:
+    """Yield the row groups of a file, or the file where it has none."""
+    groups = [fragment]
+    if hasattr(fragment, "split_by_row_group"):
+        groups = fragment.split_by_row_group()
+    for number, group in enumerate(groups):
+
+        def batches(group=group):
+            # Reading ahead would hold many batches in memory.
+            found = group.to_batches(
+                schema=schema, batch_size=_BATCH_ROWS, batch_readahead=1
+            )
+            return map(_as_frame, found)
+
+        yield _Piece(f"{fragment.path}, piece {number}", batches, schema)
+
+
+def _as_frame(batch: pa.RecordBatch) -> pd.DataFrame:
+    import pyarrow as pa
+
+    return to_pandas(pa.Table.from_batches([batch]))
+
+
+def _begin(partial: Path, job: dict[str, Any]) -> None:
+    """Make the unfinished folder, or see that it is of the same job."""
+    record = partial / _PROGRESS
+    if not partial.exists():
+        partial.mkdir(parents=True)
+        _replace(record, lambda path: path.write_text(json.dumps(job)))
+        return
+    try:
+        known = json.loads(record.read_text())
+    except (OSError, ValueError):
+        known = None
+    if known != job:
+        raise ValueError(
+            f"sink: {partial} was begun with another source or model; remove it, or "
+            "choose another sink."
+        )
+
+
+def _write_part(imputer, piece: _Piece, part: Path) -> None:
+    """Fill a piece into a file that gets its name when it is whole."""
+    from pyarrow import parquet
+
+    def write(path):
+        writer = None
+        try:
+            for frame in piece.frames():
+                filled = imputer.transform(frame) if len(frame) else frame
+                table = _as_table(filled, piece.schema)
+                writer = writer or parquet.ParquetWriter(path, table.schema)
+                writer.write_table(table.cast(writer.schema))
+        finally:
+            if writer is not None:
+                writer.close()
+        if writer is None:  # a file without rows
+            parquet.write_table(piece.schema.empty_table(), path)
+
+    _replace(part, write)
+
+
+def _as_table(frame: pd.DataFrame, schema: pa.Schema | None) -> pa.Table:
+    """Return filled rows in the types of the source, where it has the column."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    known = set(schema.names) if schema is not None else set()
+    fields = [schema.field(x.name) if x.name in known else x for x in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file under another name and rename it, so that it is whole or absent."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _fingerprint(source) -> Any:
+    """Return what tells a source from a changed one; files by size and time."""
+    if callable(source):
+        return None
+    paths = sorted(map(Path, _as_dataset(source).files))
+    stats = [path.stat() for path in paths]
+    return [
+        [str(path), stat.st_size, stat.st_mtime_ns]
+        for path, stat in zip(paths, stats, strict=True)
+    ]
+
+
+def _digest(imputer) -> str:
+    """Return what tells a fitted model from another, in any process."""
+    digest = hashlib.sha256(repr(imputer._schema).encode())
+    for name, weight in sorted(imputer._model.weights.items()):
+        digest.update(name.encode() + np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _counted(pieces: Iterable[_Piece], verbose: int):
+    """Count pieces in a progress bar, if it is asked for."""
+    if not verbose:
+        yield pieces
+        return
+    with click.progressbar(pieces, label="Filling") as shown:
+        yield shown
