@@ -241,6 +241,10 @@ def test_sources_that_are_none(tmp_path, folder):
     (folder / "notes.txt").write_text("")
     with pytest.raises(ValueError, match=r"end with \['.parquet', '.txt'\]"):
         fit_dataset(core(), folder)
+    with pytest.raises(
+        ValueError, match="InMemoryDataset, expected a dataset of files"
+    ):
+        fit_dataset(core(), dataset.dataset(pa.table({"x": [1.0]})))
     with pytest.raises(ValueError, match="got no rows"):
         fit_dataset(core(), lambda: iter([]))
     with pytest.raises(ValueError, match="iterator of int, expected data frames"):

@@ -81,7 +81,8 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000):
     """
     if not isinstance(max_rows, int) or max_rows < 1:
         raise ValueError(f"max_rows: got {max_rows!r}, expected a positive integer.")
-    seed = check_random_state(imputer.random_state).randint(np.iinfo(np.int32).max)
+    generator = check_random_state(getattr(imputer, "random_state", None))
+    seed = generator.randint(np.iinfo(np.int32).max)
     sample = _Sample(max_rows, np.random.default_rng(seed))
     for piece in _pieces(source):
         for frame in piece.frames():
@@ -129,8 +130,7 @@ def transform_dataset(imputer, source: Source, sink: str | os.PathLike) -> Path:
     pieces = _pieces(source)
     job = {"source": _fingerprint(source), "model": _digest(imputer)}
     _begin(partial, job)
-    shown = _counted(pieces, getattr(imputer, "verbose", 0))
-    with shown as counted:
+    with _counted(pieces, imputer.verbose) as counted:
         for number, piece in enumerate(counted):
             part = partial / f"part-{number:06d}.parquet"
             if not part.exists():
@@ -177,7 +177,7 @@ class _Sample:
     _keys: list[np.ndarray] = field(default_factory=list)
     _places: list[np.ndarray] = field(default_factory=list)
     _witnesses: dict[Any, tuple[int, pd.DataFrame]] = field(default_factory=dict)
-    _extremes: dict[Any, Any] = field(default_factory=dict)
+    _known: dict[Any, Any] = field(default_factory=dict)
 
     def add(self, frame: pd.DataFrame) -> None:
         """Take further rows."""
@@ -216,24 +216,24 @@ class _Sample:
     def _look_for_witnesses(self, frame: pd.DataFrame) -> None:
         for name, cells in frame.items():
             if _has_order(cells):
-                self._keep_extremes(frame, name, cells.dropna())
+                self._keep_known(frame, name, cells.dropna())
             else:
                 self._keep_levels(frame, name, cells.dropna())
 
-    def _keep_extremes(self, frame, name, cells) -> None:
+    def _keep_known(self, frame, name, cells) -> None:
         if not len(cells):
             return
         for side, at in (("least", cells.idxmin()), ("most", cells.idxmax())):
-            value, known = cells[at], self._extremes.get((name, side))
+            value, known = cells[at], self._known.get((name, side))
             is_beyond = known is None or (
                 value < known if side == "least" else value > known
             )
             if is_beyond:
-                self._extremes[name, side] = value
+                self._known[name, side] = value
                 self._witnesses[name, side] = self._row(frame, at)
 
     def _keep_levels(self, frame, name, cells) -> None:
-        seen = self._extremes.setdefault((name, "levels"), set())
+        seen = self._known.setdefault((name, "levels"), set())
         first = cells[~cells.duplicated()]
         for at, level in first.items():
             if level not in seen and len(seen) <= _MAX_LEVELS:
@@ -276,8 +276,12 @@ def _as_dataset(source) -> pa.dataset.Dataset:
     require_pyarrow()
     from pyarrow import ArrowException, csv, dataset
 
-    if isinstance(source, dataset.Dataset):
+    if isinstance(source, dataset.FileSystemDataset):
         return source
+    if isinstance(source, dataset.Dataset):
+        raise ValueError(
+            f"source: got a {type(source).__name__}, expected a dataset of files."
+        )
     path = Path(source)
     if not path.exists():
         raise FileNotFoundError(f"source: there is no {path}.")
@@ -414,12 +418,9 @@ def _fingerprint(source) -> Any:
     """Return what tells a source from a changed one; files by size and time."""
     if callable(source):
         return None
-    paths = sorted(map(Path, _as_dataset(source).files))
-    stats = [path.stat() for path in paths]
-    return [
-        [str(path), stat.st_size, stat.st_mtime_ns]
-        for path, stat in zip(paths, stats, strict=True)
-    ]
+    dataset = _as_dataset(source)
+    found = dataset.filesystem.get_file_info(sorted(dataset.files))
+    return [[file.path, file.size, file.mtime_ns] for file in found]
 
 
 def _digest(imputer) -> str:
