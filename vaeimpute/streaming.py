@@ -216,11 +216,11 @@ class _Sample:
     def _look_for_witnesses(self, frame: pd.DataFrame) -> None:
         for name, cells in frame.items():
             if _has_order(cells):
-                self._keep_known(frame, name, cells.dropna())
+                self._keep_extremes(frame, name, cells.dropna())
             else:
                 self._keep_levels(frame, name, cells.dropna())
 
-    def _keep_known(self, frame, name, cells) -> None:
+    def _keep_extremes(self, frame, name, cells) -> None:
         if not len(cells):
             return
         for side, at in (("least", cells.idxmin()), ("most", cells.idxmax())):
