@@ -1,7 +1,12 @@
 """Tables in files that are fitted from a sample and filled piece by piece."""
 
 import json
+import os
+import pickle
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,12 +159,52 @@ def test_a_stopped_filling_goes_on(fitted, table, folder, tmp_path, monkeypatch)
     assert not sink.exists()
     partial = tmp_path / "filled.partial"
     assert len(list(partial.glob("part-*"))) == 3
-    assert not list(partial.glob(".part-*"))
+    assert not list(partial.glob(".*"))
 
     transform_dataset(fitted, folder, sink)
     assert calls == [40] * 7  # four, of which one in vain, and the three that were left
     assert not partial.exists()
     assert len(read(sink)) == len(table)
+    pd.testing.assert_series_equal(
+        read(sink)["height"], fitted.transform(table)["height"], check_exact=True
+    )
+
+
+KILLED = """
+import os, pickle, signal, sys
+from pyarrow import parquet
+from vaeimpute.streaming import transform_dataset
+
+write, count = parquet.ParquetWriter.write_table, 0
+
+def write_and_die(writer, table):
+    global count
+    write(writer, table)
+    count += 1
+    if count == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+parquet.ParquetWriter.write_table = write_and_die
+model, source, sink = sys.argv[1:]
+with open(model, "rb") as stream:
+    transform_dataset(pickle.load(stream), source, sink)
+"""
+
+
+def test_a_killed_filling_goes_on(fitted, table, folder, tmp_path):
+    model, sink = tmp_path / "model.pickle", tmp_path / "filled"
+    model.write_bytes(pickle.dumps(fitted))
+    command = [sys.executable, "-c", KILLED, model, folder, sink]
+    killed = subprocess.run(command, check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    partial = tmp_path / "filled.partial"
+    assert len(list(partial.glob("part-*"))) == 2
+    assert len(list(partial.glob(".*"))) == 1  # begun, and never to be ended
+
+    transform_dataset(fitted, folder, sink)
+    assert {x.name for x in sink.iterdir()} == {
+        f"part-00000{k}.parquet" for k in range(6)
+    }
     pd.testing.assert_series_equal(
         read(sink)["height"], fitted.transform(table)["height"], check_exact=True
     )
@@ -179,17 +224,55 @@ def test_unfinished_folders_of_other_jobs_are_left_alone(fitted, folder, tmp_pat
         transform_dataset(fitted, folder, tmp_path / "filled")
 
 
-def test_a_source_that_changes_meanwhile_is_told(
-    fitted, table, folder, tmp_path, monkeypatch
-):
+@pytest.fixture
+def stopped(fitted, folder, tmp_path):
+    """A folder that was begun with the fitted model, and not ended."""
+    partial = tmp_path / "filled.partial"
+    transform_dataset(fitted, folder, tmp_path / "filled").rename(partial)
+    job = {
+        "source": streaming._fingerprint(folder),
+        "model": streaming._digest(fitted),
+    }
+    (partial / "progress.json").write_text(json.dumps(job))
+    return partial
+
+
+def test_a_model_that_was_stored_goes_on(stopped, fitted, folder, tmp_path):
+    stored = pickle.loads(pickle.dumps(fitted)).set_params(verbose=1)
+    transform_dataset(stored, folder, tmp_path / "filled")
+    assert not stopped.exists()
+
+
+def test_a_model_of_other_settings_does_not_go_on(stopped, folder, tmp_path):
+    other = core(min_value=0).fit(make_table())
+    with pytest.raises(ValueError, match="begun with another source or model"):
+        transform_dataset(other, folder, tmp_path / "filled")
+    assert len(list(stopped.glob("part-*"))) == 6
+
+
+def test_pieces_without_rows(fitted, table, tmp_path):
+    empty = table[:0]
+    frames = [empty, table[:30], empty, table[30:]]
+    imputer = fit_dataset(core(), lambda: iter(frames))
+    sink = transform_dataset(imputer, lambda: iter(frames), tmp_path / "of_frames")
+    assert len(read(sink)) == len(table)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    write(table, folder / "0.parquet")
+    write(table[:0].astype(table.dtypes), folder / "1.parquet", row_group_size=10)
+    sink = transform_dataset(fitted, folder, tmp_path / "of_files")
+    assert len(read(sink)) == len(table)
+
+
+def test_a_source_that_changes_meanwhile_is_told(fitted, folder, tmp_path, monkeypatch):
     transform = VAEImputer.transform
 
-    def transform_and_change(imputer, X):
-        write(table[:10], folder / "2.parquet")
+    def transform_and_touch(imputer, X):
+        os.utime(folder / "2.parquet", ns=(0, 0))
         return transform(imputer, X)
 
-    monkeypatch.setattr(VAEImputer, "transform", transform_and_change)
-    with pytest.raises(ValueError, match=r"have changed|cannot be read"):
+    monkeypatch.setattr(VAEImputer, "transform", transform_and_touch)
+    with pytest.raises(ValueError, match=r"source: \S*2\.parquet changed while"):
         transform_dataset(fitted, folder, tmp_path / "filled")
     assert not (tmp_path / "filled").exists()
 

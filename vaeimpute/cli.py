@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import secrets
-import shutil
 import sys
 import time
 import warnings
@@ -28,6 +26,7 @@ from pandas.api import types
 
 from vaeimpute import __version__
 from vaeimpute._files import MISSING_TEXTS, ParquetTable, TextTable
+from vaeimpute._persistence import replacing
 
 _FORMAT_OF_ENDING = {
     ".csv": "csv",
@@ -282,20 +281,8 @@ class _File:
         if path.exists() and not path.is_file():  # a device or a pipe
             path.write_bytes(content)
         else:
-            _write_at_once(path.resolve(), content)  # a link stays a link
-
-
-def _write_at_once(path: Path, content: bytes) -> None:
-    """Write a file so that it is there as a whole or not at all."""
-    temporary = path.with_name(f".vaeimpute-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(content)
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            with replacing(path.resolve()) as unfinished:  # a link stays a link
+                unfinished.write_bytes(content)
 
 
 def _target(

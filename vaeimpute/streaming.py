@@ -6,16 +6,16 @@ function that returns an iterator of data frames, anew at each call.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import joblib
 import numpy as np
 import pandas as pd
 from pandas.api import types
@@ -23,6 +23,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from vaeimpute._files import MISSING_TEXTS, require_pyarrow, to_pandas
+from vaeimpute._generation import check_count
+from vaeimpute._persistence import remove_unfinished, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,8 +81,7 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000):
     >>> fit_dataset(imputer, lambda: iter([load_penguins()])).n_features_in_
     8
     """
-    if not isinstance(max_rows, int) or max_rows < 1:
-        raise ValueError(f"max_rows: got {max_rows!r}, expected a positive integer.")
+    check_count(max_rows, "max_rows", 1)
     generator = check_random_state(getattr(imputer, "random_state", None))
     seed = generator.randint(np.iinfo(np.int32).max)
     sample = _Sample(max_rows, np.random.default_rng(seed))
@@ -130,16 +131,13 @@ def transform_dataset(imputer, source: Source, sink: str | os.PathLike) -> Path:
     pieces = _pieces(source)
     job = {"source": _fingerprint(source), "model": _digest(imputer)}
     _begin(partial, job)
-    with _counted(pieces, imputer.verbose) as counted:
+    bar = click.progressbar(pieces, label="Filling", hidden=not imputer.verbose)
+    with bar as counted:
         for number, piece in enumerate(counted):
             part = partial / f"part-{number:06d}.parquet"
             if not part.exists():
                 _write_part(imputer, piece, part)
-    if _fingerprint(source) != job["source"]:
-        raise ValueError(
-            f"source: files have changed while they were read; {partial} holds parts "
-            "of both states, remove it."
-        )
+    _check_unchanged(source, job["source"], partial)
     (partial / _PROGRESS).unlink()
     partial.rename(sink)
     return sink
@@ -154,11 +152,11 @@ class _Piece:
     schema: pa.Schema | None = None
 
     def frames(self) -> Iterator[pd.DataFrame]:
-        """Yield the rows, some at a time."""
+        """Yield the rows, some at a time; no frame is empty."""
         import pyarrow as pa
 
         try:
-            yield from self.batches()
+            yield from filter(len, self.batches())
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{self.name}: cannot be read: {error}") from error
 
@@ -181,8 +179,6 @@ class _Sample:
 
     def add(self, frame: pd.DataFrame) -> None:
         """Take further rows."""
-        if not len(frame):
-            return
         frame = frame.reset_index(drop=True)
         self._look_for_witnesses(frame)
         self._frames.append(frame)
@@ -269,7 +265,8 @@ def _frames_as_pieces(source) -> Iterator[_Piece]:
                 f"source: got an iterator of {type(frame).__name__}, expected data "
                 "frames of pandas."
             )
-        yield _Piece(f"frame {number}", lambda frame=frame: [frame])
+        if len(frame):
+            yield _Piece(f"frame {number}", lambda frame=frame: [frame])
 
 
 def _as_dataset(source) -> pa.dataset.Dataset:
@@ -360,7 +357,8 @@ def _begin(partial: Path, job: dict[str, Any]) -> None:
     record = partial / _PROGRESS
     if not partial.exists():
         partial.mkdir(parents=True)
-        _replace(record, lambda path: path.write_text(json.dumps(job)))
+        with replacing(record) as path:
+            path.write_text(json.dumps(job))
         return
     try:
         known = json.loads(record.read_text())
@@ -371,18 +369,18 @@ def _begin(partial: Path, job: dict[str, Any]) -> None:
             f"sink: {partial} was begun with another source or model; remove it, or "
             "choose another sink."
         )
+    remove_unfinished(partial)
 
 
 def _write_part(imputer, piece: _Piece, part: Path) -> None:
     """Fill a piece into a file that gets its name when it is whole."""
     from pyarrow import parquet
 
-    def write(path):
-        writer = None
+    writer = None
+    with replacing(part) as path:
         try:
             for frame in piece.frames():
-                filled = imputer.transform(frame) if len(frame) else frame
-                table = _as_table(filled, piece.schema)
+                table = _as_table(imputer.transform(frame), piece.schema)
                 writer = writer or parquet.ParquetWriter(path, table.schema)
                 writer.write_table(table.cast(writer.schema))
         finally:
@@ -390,8 +388,6 @@ def _write_part(imputer, piece: _Piece, part: Path) -> None:
                 writer.close()
         if writer is None:  # a file without rows
             parquet.write_table(piece.schema.empty_table(), path)
-
-    _replace(part, write)
 
 
 def _as_table(frame: pd.DataFrame, schema: pa.Schema | None) -> pa.Table:
@@ -404,16 +400,6 @@ def _as_table(frame: pd.DataFrame, schema: pa.Schema | None) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file under another name and rename it, so that it is whole or absent."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
 def _fingerprint(source) -> Any:
     """Return what tells a source from a changed one; files by size and time."""
     if callable(source):
@@ -423,19 +409,22 @@ def _fingerprint(source) -> Any:
     return [[file.path, file.size, file.mtime_ns] for file in found]
 
 
+def _check_unchanged(source, known: Any, partial: Path) -> None:
+    """Raise if files are no longer what they were; name them."""
+    found = _fingerprint(source)
+    if found == known:
+        return
+    changed = {path for path, *_ in known + found}
+    changed -= {file[0] for file in known if file in found}
+    raise ValueError(
+        f"source: {', '.join(sorted(changed))} changed while it was read; {partial} "
+        "holds parts of both states, remove it."
+    )
+
+
 def _digest(imputer) -> str:
     """Return what tells a fitted model from another, in any process."""
-    digest = hashlib.sha256(repr(imputer._schema).encode())
-    for name, weight in sorted(imputer._model.weights.items()):
-        digest.update(name.encode() + np.ascontiguousarray(weight).tobytes())
-    return digest.hexdigest()
-
-
-@contextmanager
-def _counted(pieces: Iterable[_Piece], verbose: int):
-    """Count pieces in a progress bar, if it is asked for."""
-    if not verbose:
-        yield pieces
-        return
-    with click.progressbar(pieces, label="Filling") as shown:
-        yield shown
+    # The hash also tells which parts are one object; after pickling that is the same
+    # for a model that was just fitted and for one that was loaded.
+    copy = pickle.loads(pickle.dumps(imputer))
+    return joblib.hash(copy.set_params(verbose=0))
