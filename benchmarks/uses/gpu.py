@@ -7,17 +7,21 @@ device does in one large product. Needs a GPU; each case has a process of its ow
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 
-import numpy as np
 import pandas as pd
 
 from benchmarks import markdown
 from benchmarks.uses.study import Study
-from benchmarks.uses.works import factor_table, products_of_a_step, timed
+from benchmarks.uses.works import (
+    factor_table,
+    in_process,
+    products_of_a_step,
+    seconds_of_a_step,
+    timed,
+    watched_training,
+)
 
 BACKENDS = ("tensorflow", "jax", "torch")
 SIZES = ((1_000_000, 50), (10_000_000, 20))
@@ -37,17 +41,8 @@ def cases():
 
 
 def solve(backend, n_rows, n_columns, batch_size, device) -> dict:
-    sizes = map(str, (n_rows, n_columns, batch_size))
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "benchmarks.uses.gpu", *sizes, device],
-        env=os.environ | {"KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode:
-        raise RuntimeError(f"{backend} on {device}: {finished.stderr}")
-    return json.loads(finished.stdout.splitlines()[-1])
+    sizes = n_rows, n_columns, batch_size
+    return in_process("benchmarks.uses.gpu", *sizes, device, KERAS_BACKEND=backend)
 
 
 def train_on(n_rows: int, n_columns: int, batch_size: int, device: str) -> dict:
@@ -56,17 +51,7 @@ def train_on(n_rows: int, n_columns: int, batch_size: int, device: str) -> dict:
     The seconds of `fit` are of this few steps; `transform` computes on the CPU.
     """
     from vaeimpute import VAEImputer
-    from vaeimpute._engine import Engine
 
-    calls, train = [], Engine.train
-
-    def spy(engine, state, rows, layout, steps, beta):
-        start = time.perf_counter()
-        result = train(engine, state, rows, layout, steps, beta)
-        calls.append((engine, steps, time.perf_counter() - start))
-        return result
-
-    Engine.train = spy
     table = factor_table(n_rows, n_columns)
     imputer = VAEImputer(
         batch_size=batch_size,
@@ -75,8 +60,9 @@ def train_on(n_rows: int, n_columns: int, batch_size: int, device: str) -> dict:
         device=device,
         random_state=0,
     )
-    fit = timed(imputer.fit, table)
-    step = float(np.median([took / len(steps.rows) for _, steps, took in calls[1:]]))
+    with watched_training() as calls:
+        fit = timed(imputer.fit, table)
+    step = seconds_of_a_step(calls)
     engine, steps, _ = calls[0]
     products = products_of_a_step(engine.architecture, batch_size, steps.noise.shape[1])
     operations = sum(2 * a * b * c for a, b, c in products)

@@ -5,9 +5,6 @@ Each piece of `works` is done in a process of its own, three times; figures are 
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,7 @@ import pandas as pd
 
 from benchmarks import markdown
 from benchmarks.uses.study import Study
-from benchmarks.uses.works import STAGES
+from benchmarks.uses.works import STAGES, in_process
 
 RUNS = (0, 1, 2)
 LARGE = ("beijing_multisite", "protein", "skin")
@@ -44,15 +41,7 @@ def solve(work: str, arguments: str, run: int, folder: Path | None) -> dict:
     given = arguments.split()
     if work in ("fill", "stages"):
         given.append(str(folder))
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "benchmarks.uses.works", work, *given],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode:
-        raise RuntimeError(f"{work} {arguments}: {finished.stderr}")
-    return json.loads(finished.stdout.splitlines()[-1])
+    return in_process("benchmarks.uses.works", work, *given)
 
 
 def render(rows: pd.DataFrame) -> str:

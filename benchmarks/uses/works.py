@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -49,11 +50,50 @@ def factor_table(n_rows, n_columns, seed=0):
     return numbers
 
 
+def in_process(module, *arguments, **environment):
+    """Return what a module prints as JSON, run in a process of its own."""
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        raise RuntimeError(f"{module} {arguments}: {finished.stderr}")
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
 def imputer_named(method):
     made = method_named(method)
     for module in made.imports:
         __import__(module)
     return made.make()
+
+
+@contextmanager
+def watched_training():
+    """Yield a list of (engine, steps, seconds) of the calls of `Engine.train`."""
+    from vaeimpute._engine import Engine
+
+    calls, train = [], Engine.train
+
+    def watched(engine, state, rows, layout, steps, beta):
+        start = time.perf_counter()
+        result = train(engine, state, rows, layout, steps, beta)
+        calls.append((engine, steps, time.perf_counter() - start))
+        return result
+
+    Engine.train = watched
+    try:
+        yield calls
+    finally:
+        Engine.train = train
+
+
+def seconds_of_a_step(calls):
+    """Return the median over calls but the first, which also compiles."""
+    return float(np.median([took / len(steps.rows) for _, steps, took in calls[1:]]))
 
 
 def fill(method, dataset, folder):
@@ -97,24 +137,12 @@ def refit():
 
 def epoch():
     """Time a training step of 20 columns, and the bare products that it is made of."""
-    from vaeimpute import _training
-    from vaeimpute._engine import Engine
-
-    calls, train = [], Engine.train
-
-    def spy(engine, state, rows, layout, steps, beta):
-        start = time.perf_counter()
-        result = train(engine, state, rows, layout, steps, beta)
-        calls.append((engine, steps, time.perf_counter() - start))
-        return result
-
-    _training.Engine.train = spy
     table = pd.DataFrame(factor_table(10_000, 20))
-    VAEImputer(max_iter=15, early_stopping=False, random_state=0).fit(table)
-    seconds = [took / len(steps.rows) for _, steps, took in calls[1:]]
+    with watched_training() as calls:
+        VAEImputer(max_iter=15, early_stopping=False, random_state=0).fit(table)
     engine, steps, _ = calls[0]
     bare = bare_products(engine.architecture, steps.rows.shape[1], steps.noise.shape[1])
-    return {"step": float(np.median(seconds)), "bare": bare}
+    return {"step": seconds_of_a_step(calls), "bare": bare}
 
 
 def bare_products(architecture, n_rows, n_bounded):
@@ -199,22 +227,14 @@ def size(n_rows, n_columns):
 
 def grid():
     """Search 24 small fits, and time the training in them."""
-    from vaeimpute._engine import Engine
-
-    table, training, train = factor_table(200, 6), [], Engine.train
-
-    def spy(*arguments):
-        start = time.perf_counter()
-        result = train(*arguments)
-        training.append(time.perf_counter() - start)
-        return result
-
+    table = factor_table(200, 6)
     imputer = VAEImputer(max_iter=5, early_stopping=False, random_state=0).fit(table)
-    Engine.train = spy
     grid = {"learning_rate_init": [1e-3, 2e-3, 4e-3], "beta": [0.5, 1.0]}
     search = GridSearchCV(imputer, grid, cv=4, refit=False, n_jobs=1)
-    seconds = timed(search.fit, table)
-    return {"seconds": seconds, "beyond_training": seconds - sum(training)}
+    with watched_training() as calls:
+        seconds = timed(search.fit, table)
+    training = sum(took for *_, took in calls)
+    return {"seconds": seconds, "beyond_training": seconds - training}
 
 
 #: Where a fit and its answers spend their time.
