@@ -45,8 +45,8 @@ _CORE_WORK = 2**29
 #: training goes on to move (docs/experiments.md, trial 61).
 _CORE_ROWS = 20_000
 
-#: Steps of EM at most: of the core, and once more when held-out cells join the others.
-_CORE_STEPS, _CORE_STEPS_ON = 60, 20
+#: Steps of EM that goes on from a core, when held-out cells join the others, at most.
+_CORE_STEPS_ON = 20
 
 #: Steps of growing learning rate, and steps between two looks at held-out cells.
 _WARM_UP_STEPS = 100
@@ -316,17 +316,17 @@ def _fit_core(
     n_rows, n_values = len(rows.values), model.architecture.n_values
     limit = min(_CORE_ROWS, max(1_000, _CORE_WORK // (n_values * rank * rank)))
     some = slice(None) if n_rows <= limit else _spread_over(n_rows, limit)
+    going_on = {} if start is None else {"start": start, "max_iter": _CORE_STEPS_ON}
     cells = model.cells(encoding.layout(), rows.values[some], rows.observed[some])
     with one_blas_thread:
         return fit_factor_analysis(
             cells.values,
             cells.present > 0,
             rank,
-            start=start,
-            max_iter=_CORE_STEPS if start is None else _CORE_STEPS_ON,
             # With one noise for all values, few of them can fit it: no prior is needed.
             prior_rows=0.0 if settings.is_bottleneck else PRIOR_ROWS,
             equal_noise=settings.is_bottleneck,
+            **going_on,
         )
 
 
