@@ -28,7 +28,7 @@ FLOORS = [
     ["_vae", "_validation", "_predictive", "_hidden_cells"],
     ["_engine", "_importance"],
     ["_training", "_conditional", "_generation", "_anomalies"],
-    ["_base", "_uncertainty", "_self_masking"],
+    ["_base", "_online", "_uncertainty", "_self_masking"],
     ["_imputer", "_transformer"],
     ["_imputer_based"],
     ["_supervised", "_outliers"],

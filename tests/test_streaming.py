@@ -121,11 +121,56 @@ def test_what_few_rows_hold_is_in_every_sample(tmp_path):
     assert 30 < len(sample) <= 30 + 2 * 2 + 3
 
 
+class Watched(VAEImputer):
+    """Keeps the tables that it learns from."""
+
+    seen = ()
+
+    def fit(self, X, y=None):
+        self.seen = (X,)
+        return super().fit(X)
+
+    def partial_fit(self, X, y=None):
+        self.seen += (X,)
+        return super().partial_fit(X)
+
+
+def test_each_pass_learns_from_other_rows(table, folder):
+    watched = Watched(hidden_layer_sizes=(), random_state=0)
+    fit_dataset(watched, folder, max_rows=50, n_passes=2)
+    first, *others = watched.seen
+    assert [len(x) for x in others] == [50, 50]
+    assert watched._model.n_rows == len(first) + 100
+    places = [table.drop_duplicates().merge(x.drop_duplicates()) for x in others]
+    assert all(len(x) > 40 for x in places)  # rows of the table
+    assert not others[0].equals(others[1])
+    # A table that was fitted whole has no other rows.
+    fit_dataset(watched, folder, max_rows=240, n_passes=2)
+    assert len(watched.seen) == 1
+
+
+def test_sources_that_change_between_passes_are_told(table, folder, monkeypatch):
+    lengths = iter([240, 200])
+    with pytest.raises(ValueError, match="got 200 rows in pass 1, expected the 240"):
+        fit_dataset(
+            core(), lambda: iter([table[: next(lengths)]]), max_rows=60, n_passes=1
+        )
+    fit = VAEImputer.fit
+
+    def fit_and_touch(imputer, X):
+        os.utime(folder / "1.parquet", ns=(0, 0))
+        return fit(imputer, X)
+
+    monkeypatch.setattr(VAEImputer, "fit", fit_and_touch)
+    with pytest.raises(ValueError, match=r"source: \S*1\.parquet changed while"):
+        fit_dataset(core(), folder, max_rows=60, n_passes=1)
+
+
 def sampled(table, size, seed, step=37):
     sample = streaming._Sample(size, np.random.default_rng(seed))
     for start in range(0, len(table), step):
         sample.add(table[start : start + step])
-    return sample.frame()
+    return sample.with_witnesses()
 
 
 def test_rows_are_drawn_alike_often_and_stay_in_order():
@@ -334,6 +379,8 @@ def test_sources_that_are_none(tmp_path, folder):
         fit_dataset(core(), lambda: iter([1]))
     with pytest.raises(ValueError, match="max_rows: got 0"):
         fit_dataset(core(), lambda: iter([]), max_rows=0)
+    with pytest.raises(ValueError, match="n_passes: got -1"):
+        fit_dataset(core(), lambda: iter([]), n_passes=-1)
 
 
 def test_progress_is_shown_if_asked_for(fitted, folder, tmp_path, capsys):

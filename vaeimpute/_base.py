@@ -156,20 +156,25 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
         self.likelihoods_ = {columns[j].name: name for j, name in names.items()}
         return self._encoding.encode(values), missing
 
-    def _learn_weights(self, rows, progress):
-        """Train the model on encoded rows, with a seed drawn from `random_state`."""
-        generator = check_random_state(self.random_state)
-        self._seed = seed = int(generator.randint(np.iinfo(np.int32).max))
+    def _settings(self):
+        """Return how to train, as the parameters say."""
         names = {field.name for field in fields(Settings)} & self.get_params().keys()
         given = {name: getattr(self, name) for name in names}
         given["hidden_layer_sizes"] = self._hidden_layer_sizes()
         given["is_bottleneck"] = self._is_bottleneck
+        return Settings(**given)
+
+    def _learn_weights(self, rows, progress):
+        """Train the model on encoded rows, with a seed drawn from `random_state`."""
+        generator = check_random_state(self.random_state)
+        self._seed = seed = int(generator.randint(np.iinfo(np.int32).max))
 
         def on_check(check):
             return progress.check(check, lambda: self._learned(check.trained(), rows))
 
-        trained = train(rows, self._encoding, Settings(**given), seed, on_check)
+        trained = train(rows, self._encoding, self._settings(), seed, on_check)
         vars(self).update(self._learned(trained, rows))
+        self._training_state = None
 
     def _learned(self, trained, rows):
         """Return what training gave on encoded rows as the estimator's attributes."""

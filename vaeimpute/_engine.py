@@ -114,6 +114,14 @@ class Engine:
         moments = (np.zeros_like(flat), np.zeros_like(flat), np.zeros((), np.float32))
         return TrainingState(flat, moments, flat.copy())
 
+    def to_numpy(self, state: TrainingState) -> TrainingState:
+        """Return a state that can be kept and pickled."""
+        weights, moments, average = state
+        arrays = [
+            np.array(self._backend.to_numpy(x)) for x in (weights, *moments, average)
+        ]
+        return TrainingState(arrays[0], tuple(arrays[1:-1]), arrays[-1])
+
     def weights(self, flat) -> dict[str, np.ndarray]:
         """Return flat weights by name."""
         ends = np.cumsum([math.prod(shape) for shape in self._shapes.values()])

@@ -28,6 +28,10 @@ _LEAST_PRECISION = 1e-6
 #: Smallest noise variance, in units of the value's variance.
 NOISE_FLOOR = 1e-3
 
+#: What is known of the latents of rows gone by, as a share of what there would be to
+#: know had they been observed (docs/experiments.md, trial 69).
+_KNOWN_OF_LATENTS = 0.5
+
 #: EM steps from a model to one of rows that it has drawn.
 _REFIT_STEPS = 10
 
@@ -248,6 +252,58 @@ def fit_factor_analysis(
         if np.max(np.abs(np.sum(model.loadings**2, axis=1) - before)) < tol:
             break
     return model
+
+
+def go_on(
+    model: FactorAnalysis,
+    count: np.ndarray,
+    values: np.ndarray,
+    observed: np.ndarray,
+    *,
+    max_iter: int = 20,
+    tol: float = 1e-3,
+) -> FactorAnalysis:
+    """Return a model that has learned from further rows.
+
+    EM over the new rows, with the sums of those before it added at each step (Neal &
+    Hinton 1998, incremental EM). These follow from the model: its latents were N(0, I)
+    over the rows in which a value was observed.
+
+    Parameters
+    ----------
+    model : FactorAnalysis
+    count : ndarray of shape (n_values,)
+        Rows before, in which each value was observed.
+    values, observed, max_iter, tol
+        As of `fit_factor_analysis`.
+    """
+    rows = sort_by_pattern(values, observed)
+    before = _moments_of(model, _KNOWN_OF_LATENTS * count)
+    second = model.loadings.T @ model.loadings / len(model.loadings)
+    floor = float(min(NOISE_FLOOR, model.noise.min()))
+    for _ in range(max_iter):
+        last = np.sum(model.loadings**2, axis=1)
+        moments = expected_moments(model, rows)
+        sums = (x + y for x, y in zip(before[:4], moments[:4], strict=True))
+        # No expansion, which would turn and stretch the latents of the rows before.
+        moments = Moments(*sums, before.latent_mean, before.latent_second)
+        model, second = maximise(moments, model.noise, second, floor)
+        if np.max(np.abs(np.sum(model.loadings**2, axis=1) - last)) < tol:
+            break
+    return model
+
+
+def _moments_of(model: FactorAnalysis, count: np.ndarray) -> Moments:
+    """Return the sums that rows of a model have, of which each value is in some."""
+    coefficients = np.column_stack([model.loadings, model.mean])
+    return Moments(
+        count[:, None, None] * np.eye(model.rank + 1),
+        count[:, None] * coefficients,
+        count * (model.noise + np.sum(coefficients**2, axis=1)),
+        count,
+        np.zeros(model.rank),
+        np.eye(model.rank),
+    )
 
 
 def refit_to_drawn_rows(

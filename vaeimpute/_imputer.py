@@ -14,6 +14,7 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from vaeimpute._base import BaseVAE
+from vaeimpute._online import learn_on
 from vaeimpute._progress import Progress
 from vaeimpute._self_masking import fit_self_masking
 from vaeimpute._uncertainty import UncertaintyMixin, calibrated, holed_rows
@@ -307,6 +308,56 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
                     stacklevel=3,
                 )
             progress.end()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Learn from further rows, without those before them.
+
+        The first call is `fit`. Later ones let the linear core and the networks learn
+        on, the less the more rows there were before. What the first rows have settled
+        stays: columns and levels, scales, sizes, the networks' share in each column,
+        and how the uncertainty of cells is calibrated. So begin with as many rows as
+        there are, and let them be drawn at random.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            With the columns of the first call. Levels that it had not are taken for
+            missing cells.
+        y : ignored
+
+        Returns
+        -------
+        self : VAEImputer
+
+        Raises
+        ------
+        ValueError
+            Where `fit` or `transform` does, and with `self_masking`.
+
+        See Also
+        --------
+        vaeimpute.streaming.fit_dataset : For files larger than memory.
+        """
+        if not hasattr(self, "_model"):
+            return self.fit(X)
+        if self._signs():
+            raise ValueError(
+                f"self_masking: got {self.self_masking!r}, expected None with "
+                "partial_fit: what is missing is learned from all rows at once."
+            )
+        rows = self._encoding.encode(self._read(X))
+        model, state, losses = learn_on(
+            *(self._model, rows, self._encoding, self._settings()),
+            *(self._training_state, [self._seed, self._model.n_rows]),
+        )
+        vars(self).update(
+            _model=model,
+            _training_state=state,
+            loss_curve_=[*self.loss_curve_, *losses],
+            n_iter_=self.n_iter_ + len(losses),
+        )
         return self
 
     def transform(self, X):

@@ -220,6 +220,46 @@ def train(
     return run.train()
 
 
+def pass_over(
+    rows: Rows,
+    encoding: Encoding,
+    settings: Settings,
+    weights: dict[str, np.ndarray],
+    state: TrainingState | None,
+    rate: float,
+    seed: int,
+) -> tuple[dict[str, np.ndarray], TrainingState, list[float]]:
+    """Train networks that are fitted already for one epoch.
+
+    Parameters
+    ----------
+    rows : Rows
+    encoding : Encoding
+    settings : Settings
+        Resolved.
+    weights : dict of str to ndarray
+    state : TrainingState or None
+        Where the last pass ended; None begins at `weights`.
+    rate : float
+        Of learning, as a share of that of the settings.
+    seed : int or list of int
+
+    Returns
+    -------
+    weights : dict of str to ndarray
+    state : TrainingState
+        Of NumPy arrays.
+    loss_curve : list of float
+        One number, or none if the loss was not finite: then nothing has changed.
+    """
+    # A few rows are not to be repeated until they fill a batch.
+    batch_size = min(settings.batch_size, _power_of_two(len(rows.values), math.ceil))
+    settings = replace(settings, batch_size=batch_size)
+    generator = np.random.default_rng(seed)
+    run = _Run(rows, encoding, settings, None, None, generator, None)
+    return run.pass_over(weights, state, rate)
+
+
 def _held_out(rows, encoding, settings, generator) -> Validation | None:
     hold = hold_out_rows if settings.is_bottleneck else hold_out
     return hold(rows, encoding, settings.validation_fraction, generator)
@@ -416,6 +456,19 @@ class _Run:
             left = settings.max_iter - len(self._loss_curve)
             anneal = min(math.ceil(share * best_epoch), left)
         return self._outcome(self._anneal(best, max(1, anneal)), best)
+
+    def pass_over(self, weights, state, rate):
+        """Train one epoch from a state, or from weights, at a constant rate."""
+        before = state or self._engine.initial_state(weights)
+        rows = self._engine.place_if_it_pays(self._rows)
+        state = self._epochs(before, rows, 0, 1, lambda step: np.full(len(step), rate))
+        if state is None:
+            return weights, before, []
+        return (
+            self._engine.weights(state.average),
+            self._engine.to_numpy(state),
+            self._loss_curve,
+        )
 
     def _steady_phase(self, state, n_epochs) -> tuple[TrainingState, int]:
         """Train at a constant rate; return the best state and its epoch."""

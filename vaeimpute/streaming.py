@@ -40,13 +40,14 @@ _MAX_LEVELS = 1_000
 _PROGRESS = "progress.json"
 
 
-def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000):
+def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000, n_passes: int = 0):
     """Fit an estimator to a table that does not fit in memory.
 
     One pass draws `max_rows` rows at random, each subset with the same probability. To
     these come rows that hold the least and the largest number of a column, or a level
     that no drawn row has. What the estimator learns from so many rows differs little
-    from what it learns from all (docs/large_tables.md).
+    from what it learns from all (docs/large_tables.md). Each further pass draws as many
+    rows anew, and lets it learn on from them by `partial_fit`.
 
     Parameters
     ----------
@@ -58,6 +59,8 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000):
         like are missing.
     max_rows : int, default=200_000
         Rows to fit; all rows of a shorter table are fitted, in their order.
+    n_passes : int, default=0
+        How often a longer table is gone over once more.
 
     Returns
     -------
@@ -67,8 +70,8 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000):
     Raises
     ------
     ValueError
-        If the source has no rows, a file cannot be read, or one has other columns or
-        types than the first.
+        If the source has no rows, a file cannot be read, one has other columns or types
+        than the first, or the source changes between two passes.
     FileNotFoundError
         If there is no such file.
 
@@ -82,15 +85,28 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000):
     8
     """
     check_count(max_rows, "max_rows", 1)
+    check_count(n_passes, "n_passes", 0)
+    known = _fingerprint(source)
     generator = check_random_state(getattr(imputer, "random_state", None))
-    seed = generator.randint(np.iinfo(np.int32).max)
-    sample = _Sample(max_rows, np.random.default_rng(seed))
-    for piece in _pieces(source):
-        for frame in piece.frames():
-            sample.add(frame)
-    if not sample.n_rows:
+    generator = np.random.default_rng(generator.randint(np.iinfo(np.int32).max))
+    first = _Sample(max_rows, generator)
+    for frame in _frames(source, "Reading", imputer):
+        first.add(frame)
+    if not first.n_rows:
         raise ValueError("source: got no rows, expected some to fit.")
-    return imputer.fit(sample.frame())
+    imputer.fit(first.with_witnesses())
+    for number in range(1, 1 + (n_passes if first.n_rows > max_rows else 0)):
+        other = _Sample(max_rows, generator, keeps_witnesses=False)
+        for frame in _frames(source, f"Pass {number} of {n_passes}", imputer):
+            other.add(frame)
+        _check_unchanged(source, known)
+        if other.n_rows != first.n_rows:
+            raise ValueError(
+                f"source: got {other.n_rows} rows in pass {number}, expected the "
+                f"{first.n_rows} that came before."
+            )
+        imputer.partial_fit(other.drawn())
+    return imputer
 
 
 def transform_dataset(imputer, source: Source, sink: str | os.PathLike) -> Path:
@@ -131,13 +147,12 @@ def transform_dataset(imputer, source: Source, sink: str | os.PathLike) -> Path:
     pieces = _pieces(source)
     job = {"source": _fingerprint(source), "model": _digest(imputer)}
     _begin(partial, job)
-    bar = click.progressbar(pieces, label="Filling", hidden=not imputer.verbose)
-    with bar as counted:
+    with _counted(pieces, "Filling", imputer) as counted:
         for number, piece in enumerate(counted):
             part = partial / f"part-{number:06d}.parquet"
             if not part.exists():
                 _write_part(imputer, piece, part)
-    _check_unchanged(source, job["source"], partial)
+    _check_unchanged(source, job["source"], f"; {partial} holds both states, remove it")
     (partial / _PROGRESS).unlink()
     partial.rename(sink)
     return sink
@@ -165,11 +180,13 @@ class _Piece:
 class _Sample:
     """Rows drawn uniformly from those that went by, and rows that no sample may lack.
 
-    Every row gets a random key; the rows with the `size` smallest are the sample.
+    Every row gets a random key; the rows with the `size` smallest are the sample, in
+    whatever order the table has them.
     """
 
     size: int
     generator: np.random.Generator
+    keeps_witnesses: bool = True
     n_rows: int = 0
     _frames: list[pd.DataFrame] = field(default_factory=list)
     _keys: list[np.ndarray] = field(default_factory=list)
@@ -180,7 +197,8 @@ class _Sample:
     def add(self, frame: pd.DataFrame) -> None:
         """Take further rows."""
         frame = frame.reset_index(drop=True)
-        self._look_for_witnesses(frame)
+        if self.keeps_witnesses:
+            self._look_for_witnesses(frame)
         self._frames.append(frame)
         self._keys.append(self.generator.random(len(frame)))
         self._places.append(self.n_rows + np.arange(len(frame)))
@@ -188,7 +206,12 @@ class _Sample:
         if sum(map(len, self._keys)) > 2 * self.size:
             self._compress()
 
-    def frame(self) -> pd.DataFrame:
+    def drawn(self) -> pd.DataFrame:
+        """Return the drawn rows, in their order."""
+        self._compress()
+        return self._frames[0]
+
+    def with_witnesses(self) -> pd.DataFrame:
         """Return drawn rows and witnesses, each once, in their order."""
         self._compress()
         drawn = set(self._places[0].tolist())
@@ -256,6 +279,19 @@ def _pieces(source: Source) -> Iterable[_Piece]:
         _check_schema(fragment, dataset.schema)
         pieces += _pieces_of(fragment, dataset.schema)
     return pieces
+
+
+def _frames(source: Source, label: str, estimator) -> Iterator[pd.DataFrame]:
+    """Yield all rows, some at a time, with a progress bar of the pieces."""
+    with _counted(_pieces(source), label, estimator) as counted:
+        for piece in counted:
+            yield from piece.frames()
+
+
+def _counted(pieces: Iterable[_Piece], label: str, estimator):
+    """Return what counts pieces in a progress bar, if the estimator is verbose."""
+    is_quiet = not getattr(estimator, "verbose", 0)
+    return click.progressbar(pieces, label=label, hidden=is_quiet)
 
 
 def _frames_as_pieces(source) -> Iterator[_Piece]:
@@ -409,7 +445,7 @@ def _fingerprint(source) -> Any:
     return [[file.path, file.size, file.mtime_ns] for file in found]
 
 
-def _check_unchanged(source, known: Any, partial: Path) -> None:
+def _check_unchanged(source, known: Any, consequence: str = "") -> None:
     """Raise if files are no longer what they were; name them."""
     found = _fingerprint(source)
     if found == known:
@@ -417,8 +453,7 @@ def _check_unchanged(source, known: Any, partial: Path) -> None:
     changed = {path for path, *_ in known + found}
     changed -= {file[0] for file in known if file in found}
     raise ValueError(
-        f"source: {', '.join(sorted(changed))} changed while it was read; {partial} "
-        "holds parts of both states, remove it."
+        f"source: {', '.join(sorted(changed))} changed while it was read{consequence}."
     )
 
 
