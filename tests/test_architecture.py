@@ -17,9 +17,9 @@ PACKAGE = Path(vaeimpute.__file__).parent
 FLOORS = [
     [
         *("_dtypes", "_files", "_copies", "_scales"),
-        *("_threads", "_progress", "_row_streams"),
+        *("_threads", "_progress", "_row_streams", "_row_sample"),
     ],
-    ["_levels", "_containers", "_numpy_ops", "_backends"],
+    ["_levels", "_containers", "_numpy_ops", "_backends", "_dask"],
     ["_columns", "amputation", "metrics", "datasets"],
     [
         *("_tables", "_encoding", "_likelihoods", "_factor_analysis"),

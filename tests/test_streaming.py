@@ -1,5 +1,6 @@
 """Tables in files that are fitted from a sample and filled piece by piece."""
 
+import itertools
 import json
 import os
 import pickle
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 
 from vaeimpute import VAEImputer, streaming
+from vaeimpute._row_sample import RowSample
 from vaeimpute.streaming import fit_dataset, transform_dataset
 
 pa = pytest.importorskip("pyarrow")
@@ -114,7 +116,7 @@ def test_what_few_rows_hold_is_in_every_sample(tmp_path):
 
     levels = imputer.predict_proba(table)["region"].columns
     assert set(levels) == {"atlantis", "north", "south"}
-    sample = sampled(table, 30, 0)
+    sample = sampled(table, 30, [0, 0])
     assert sample["height"].max() == 900.0
     assert sample["height"].min() == table["height"].min()
     assert sample.index.tolist() == list(range(len(sample)))
@@ -167,7 +169,7 @@ def test_sources_that_change_between_passes_are_told(table, folder, monkeypatch)
 
 
 def sampled(table, size, seed, step=37):
-    sample = streaming._Sample(size, np.random.default_rng(seed))
+    sample = RowSample(size, seed)
     for start in range(0, len(table), step):
         sample.add(table[start : start + step])
     return sample.with_witnesses()
@@ -186,6 +188,24 @@ def test_rows_are_drawn_alike_often_and_stay_in_order():
     inner = counts[1:-1] / 300
     assert abs(inner.mean() - 0.25) < 0.005
     assert inner.std() == pytest.approx(np.sqrt(0.25 * 0.75 / 300), rel=0.15)
+
+
+@pytest.mark.parametrize("cuts", [[1], [200], [100, 101, 350], range(10, 400, 10)])
+def test_samples_of_parts_make_the_sample_of_the_whole(cuts):
+    table = make_table(400)
+    table["code"] = np.arange(400).astype(str)  # more levels than are looked for
+    edges = [0, *cuts, 400]
+    parts = []
+    for low, high in itertools.pairwise(edges):
+        part = RowSample(25, [3, 0], place=low)
+        part.add(table[low:high])
+        parts.append(part)
+    while len(parts) > 1:  # from behind: the order of the joins does not matter
+        last = parts.pop()
+        parts[-1].extend(last)
+    whole = sampled(table, 25, [3, 0])
+    pd.testing.assert_frame_equal(parts[0].with_witnesses(), whole)
+    assert parts[0].n_rows == 400
 
 
 def test_a_stopped_filling_goes_on(fitted, table, folder, tmp_path, monkeypatch):

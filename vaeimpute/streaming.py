@@ -1,7 +1,8 @@
 """Tables larger than memory: fitted from a sample of rows, filled piece by piece.
 
-A source is a Parquet or CSV file, a folder of such files, a dataset of pyarrow, or a
-function that returns an iterator of data frames, anew at each call.
+A source is a Parquet or CSV file, a folder of such files, a dataset of pyarrow, a
+function that returns an iterator of data frames, anew at each call, or a DataFrame of
+Dask.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,24 +19,24 @@ import click
 import joblib
 import numpy as np
 import pandas as pd
-from pandas.api import types
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from vaeimpute._dask import draw_rows, fill_partitions, is_dask_frame
 from vaeimpute._files import MISSING_TEXTS, require_pyarrow, to_pandas
 from vaeimpute._generation import check_count
 from vaeimpute._persistence import remove_unfinished, replacing
+from vaeimpute._row_sample import RowSample
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from dask.dataframe import DataFrame
 
-    Source = str | os.PathLike | pa.dataset.Dataset | Callable[[], Iterable]
+    Files = str | os.PathLike | pa.dataset.Dataset | Callable[[], Iterable]
+    Source = Files | DataFrame
 
 #: Rows that are read and filled at once.
 _BATCH_ROWS = 65_536
-
-#: Columns with more levels than this are left to what the sample holds of them.
-_MAX_LEVELS = 1_000
 
 _PROGRESS = "progress.json"
 
@@ -53,10 +54,10 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000, n_passes: i
     ----------
     imputer : estimator
         Such as `VAEImputer`; its `random_state` also draws the rows.
-    source : path, pyarrow.dataset.Dataset or callable
-        A Parquet or CSV file, a folder of these, a dataset, or a function that returns
-        an iterator of data frames. In CSV files, empty fields, NA, NaN, NULL and the
-        like are missing.
+    source : path, pyarrow.dataset.Dataset, callable or dask.dataframe.DataFrame
+        A Parquet or CSV file, a folder of these, a dataset, a function that returns an
+        iterator of data frames, or a table of Dask, whose workers draw the rows. In CSV
+        files, empty fields, NA, NaN, NULL and the like are missing.
     max_rows : int, default=200_000
         Rows to fit; all rows of a shorter table are fitted, in their order.
     n_passes : int, default=0
@@ -88,17 +89,14 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000, n_passes: i
     check_count(n_passes, "n_passes", 0)
     known = _fingerprint(source)
     generator = check_random_state(getattr(imputer, "random_state", None))
-    generator = np.random.default_rng(generator.randint(np.iinfo(np.int32).max))
-    first = _Sample(max_rows, generator)
-    for frame in _frames(source, "Reading", imputer):
-        first.add(frame)
+    seed = generator.randint(np.iinfo(np.int32).max)
+    first = _draw(source, max_rows, [seed, 0], "Reading", imputer)
     if not first.n_rows:
         raise ValueError("source: got no rows, expected some to fit.")
     imputer.fit(first.with_witnesses())
     for number in range(1, 1 + (n_passes if first.n_rows > max_rows else 0)):
-        other = _Sample(max_rows, generator, keeps_witnesses=False)
-        for frame in _frames(source, f"Pass {number} of {n_passes}", imputer):
-            other.add(frame)
+        label = f"Pass {number} of {n_passes}"
+        other = _draw(source, max_rows, [seed, number], label, imputer)
         _check_unchanged(source, known)
         if other.n_rows != first.n_rows:
             raise ValueError(
@@ -109,7 +107,9 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000, n_passes: i
     return imputer
 
 
-def transform_dataset(imputer, source: Source, sink: str | os.PathLike) -> Path:
+def transform_dataset(
+    imputer, source: Source, sink: str | os.PathLike | None = None
+) -> Path | DataFrame:
     """Fill a table piece by piece, into a folder of Parquet files.
 
     A piece is a row group of a Parquet file, a CSV file, or a frame of an iterator. Its
@@ -117,19 +117,23 @@ def transform_dataset(imputer, source: Source, sink: str | os.PathLike) -> Path:
     are there; until then it is called ``<sink>.partial``, and the same call after an
     interruption goes on behind the last whole part. Answers do not depend on pieces.
 
+    A table of Dask is filled where its partitions lie, when what is returned is
+    computed or written.
+
     Parameters
     ----------
     imputer : VAEImputer
         Fitted.
-    source : path, pyarrow.dataset.Dataset or callable
+    source : path, pyarrow.dataset.Dataset, callable or dask.dataframe.DataFrame
         As of `fit_dataset`.
-    sink : path
-        Of the folder to be made.
+    sink : path, optional
+        Of the folder to be made; None with a table of Dask, and only then.
 
     Returns
     -------
     sink : Path
         The folder; its files in the order of their names hold the rows in their order.
+        With a table of Dask, one like it: its index, divisions and partitions.
 
     Raises
     ------
@@ -140,7 +144,19 @@ def transform_dataset(imputer, source: Source, sink: str | os.PathLike) -> Path:
         meanwhile, or if an unfinished folder is of another source or model.
     """
     check_is_fitted(imputer)
-    sink = Path(sink)
+    if is_dask_frame(source):
+        if sink is not None:
+            raise ValueError(
+                f"sink: got {sink}, expected None with a table of Dask: write the one "
+                "that is returned, such as by its to_parquet."
+            )
+        return fill_partitions(imputer, source)
+    if sink is None:
+        raise ValueError("sink: got None, expected the path of a new folder.")
+    return _fill_files(imputer, source, Path(sink))
+
+
+def _fill_files(imputer, source: Files, sink: Path) -> Path:
     if sink.exists():
         raise FileExistsError(f"sink: {sink} is there already, expected a new folder.")
     partial = sink.with_name(f"{sink.name}.partial")
@@ -176,99 +192,6 @@ class _Piece:
             raise ValueError(f"{self.name}: cannot be read: {error}") from error
 
 
-@dataclass
-class _Sample:
-    """Rows drawn uniformly from those that went by, and rows that no sample may lack.
-
-    Every row gets a random key; the rows with the `size` smallest are the sample, in
-    whatever order the table has them.
-    """
-
-    size: int
-    generator: np.random.Generator
-    keeps_witnesses: bool = True
-    n_rows: int = 0
-    _frames: list[pd.DataFrame] = field(default_factory=list)
-    _keys: list[np.ndarray] = field(default_factory=list)
-    _places: list[np.ndarray] = field(default_factory=list)
-    _witnesses: dict[Any, tuple[int, pd.DataFrame]] = field(default_factory=dict)
-    _known: dict[Any, Any] = field(default_factory=dict)
-
-    def add(self, frame: pd.DataFrame) -> None:
-        """Take further rows."""
-        frame = frame.reset_index(drop=True)
-        if self.keeps_witnesses:
-            self._look_for_witnesses(frame)
-        self._frames.append(frame)
-        self._keys.append(self.generator.random(len(frame)))
-        self._places.append(self.n_rows + np.arange(len(frame)))
-        self.n_rows += len(frame)
-        if sum(map(len, self._keys)) > 2 * self.size:
-            self._compress()
-
-    def drawn(self) -> pd.DataFrame:
-        """Return the drawn rows, in their order."""
-        self._compress()
-        return self._frames[0]
-
-    def with_witnesses(self) -> pd.DataFrame:
-        """Return drawn rows and witnesses, each once, in their order."""
-        self._compress()
-        drawn = set(self._places[0].tolist())
-        more = {place: row for place, row in self._witnesses.values()}
-        more = {place: row for place, row in more.items() if place not in drawn}
-        places = np.concatenate([self._places[0], np.array([*more], int)])
-        rows = pd.concat([self._frames[0], *more.values()], ignore_index=True)
-        return rows.iloc[np.argsort(places, kind="stable")].reset_index(drop=True)
-
-    def _compress(self) -> None:
-        """Keep the rows with the smallest keys."""
-        keys = np.concatenate(self._keys)
-        places = np.concatenate(self._places)
-        rows = pd.concat(self._frames, ignore_index=True)
-        if len(keys) > self.size:
-            kept = np.sort(np.argpartition(keys, self.size)[: self.size])
-            keys, places, rows = keys[kept], places[kept], rows.iloc[kept]
-        self._keys, self._places = [keys], [places]
-        self._frames = [rows.reset_index(drop=True)]
-
-    def _look_for_witnesses(self, frame: pd.DataFrame) -> None:
-        for name, cells in frame.items():
-            if _has_order(cells):
-                self._keep_extremes(frame, name, cells.dropna())
-            else:
-                self._keep_levels(frame, name, cells.dropna())
-
-    def _keep_extremes(self, frame, name, cells) -> None:
-        if not len(cells):
-            return
-        for side, at in (("least", cells.idxmin()), ("most", cells.idxmax())):
-            value, known = cells[at], self._known.get((name, side))
-            is_beyond = known is None or (
-                value < known if side == "least" else value > known
-            )
-            if is_beyond:
-                self._known[name, side] = value
-                self._witnesses[name, side] = self._row(frame, at)
-
-    def _keep_levels(self, frame, name, cells) -> None:
-        seen = self._known.setdefault((name, "levels"), set())
-        first = cells[~cells.duplicated()]
-        for at, level in first.items():
-            if level not in seen and len(seen) <= _MAX_LEVELS:
-                seen.add(level)
-                self._witnesses[name, "level", level] = self._row(frame, at)
-
-    def _row(self, frame, at) -> tuple[int, pd.DataFrame]:
-        return self.n_rows + at, frame.iloc[[at]]
-
-
-def _has_order(cells: pd.Series) -> bool:
-    is_number = types.is_numeric_dtype(cells.dtype)
-    is_time = types.is_datetime64_any_dtype(cells.dtype)
-    return (is_number or is_time) and not types.is_bool_dtype(cells.dtype)
-
-
 def _pieces(source: Source) -> Iterable[_Piece]:
     """Return what a source consists of."""
     if callable(source):
@@ -281,11 +204,17 @@ def _pieces(source: Source) -> Iterable[_Piece]:
     return pieces
 
 
-def _frames(source: Source, label: str, estimator) -> Iterator[pd.DataFrame]:
-    """Yield all rows, some at a time, with a progress bar of the pieces."""
+def _draw(source: Source, size: int, seed, label: str, estimator) -> RowSample:
+    """Return rows drawn from all of a source, and witnesses at the first time."""
+    is_first = seed[-1] == 0
+    if is_dask_frame(source):
+        return draw_rows(source, size, seed, is_first)
+    sample = RowSample(size, seed, keeps_witnesses=is_first)
     with _counted(_pieces(source), label, estimator) as counted:
         for piece in counted:
-            yield from piece.frames()
+            for frame in piece.frames():
+                sample.add(frame)
+    return sample
 
 
 def _counted(pieces: Iterable[_Piece], label: str, estimator):
@@ -438,7 +367,7 @@ def _as_table(frame: pd.DataFrame, schema: pa.Schema | None) -> pa.Table:
 
 def _fingerprint(source) -> Any:
     """Return what tells a source from a changed one; files by size and time."""
-    if callable(source):
+    if callable(source) or is_dask_frame(source):
         return None
     dataset = _as_dataset(source)
     found = dataset.filesystem.get_file_info(sorted(dataset.files))
