@@ -50,8 +50,9 @@ def rows_of_a_file(number: int) -> np.ndarray:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--gigabytes", default=5.0)
+@click.option("--passes", default=0, help="Further samples to learn on from.")
 @click.option("--core", is_flag=True, help="Without networks.")
-def main(folder: Path, gigabytes: float, core: bool) -> None:
+def main(folder: Path, gigabytes: float, passes: int, core: bool) -> None:
     """Make a table in FOLDER, fit and fill it."""
     source, sink = folder / "table", folder / "filled"
     if sink.exists():
@@ -68,7 +69,8 @@ def main(folder: Path, gigabytes: float, core: bool) -> None:
     few = np.random.default_rng(0).standard_normal((1_000, COLUMNS))
     VAEImputer(max_iter=1, **settings).fit(few)
     before, start = resident_memory(), time.perf_counter()
-    imputer = fit_dataset(VAEImputer(random_state=0, **settings), source)
+    imputer = VAEImputer(random_state=0, verbose=1, **settings)
+    fit_dataset(imputer, source, n_passes=passes)
     fitted, fit_peak = time.perf_counter(), peak_memory()
     transform_dataset(imputer, source, sink)
     found = {
