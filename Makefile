@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-backends lint format clean
+.PHONY: help demo test test-backends test-engines lint format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test-backends: $(VENV)/.installed-backends ## run what depends on Keras' backend
 	  echo "KERAS_BACKEND=$$backend"; \
 	  KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(BACKEND_TESTS) $(ARGS); \
 	done
+
+test-engines: $(VENV)/.installed-engines ## run the recipes for Ray and Spark (Java 17)
+	$(BIN)/python -m pytest tests/test_engines.py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style and formatting, changing nothing
 	$(BIN)/ruff check
@@ -69,6 +72,11 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo "Installing vaeimpute and its test tools into $(VENV) (some minutes) ..."
 	@$(INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/.installed-plot
+
+# Ray and Spark are large: only `make test-engines` needs them.
+$(VENV)/.installed-engines: $(VENV)/.installed-dev
+	@$(INSTALL) -e '.[dev,engines]'
+	@touch $@
 
 # PyTorch is large: only `make test-backends` needs it.
 $(VENV)/.installed-backends: $(VENV)/.installed-dev
