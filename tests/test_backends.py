@@ -147,6 +147,55 @@ def test_second_device_is_used_and_answers_alike(backend, ours, tmp_path):
     np.testing.assert_allclose(theirs["filled"], ours["filled"], atol=0.02)
 
 
+#: Ends the process in error unless both devices have computed.
+BOTH_ARE_USED = {
+    "tensorflow": """
+import atexit, os
+from vaeimpute._backends import _TensorFlow
+seen, find = set(), _TensorFlow.value_and_gradient
+def spy(self, objective, weights):
+    found = find(self, objective, weights)
+    seen.add(found[0].device)
+    return found
+_TensorFlow.value_and_gradient = spy
+atexit.register(lambda: None if len(seen) == 2 else os._exit(1))
+""",
+    "jax": """
+from vaeimpute._engine import Engine
+train = Engine.train
+def spy(*arguments):
+    state, losses = train(*arguments)
+    assert len(state.weights.devices()) == 2
+    return state, losses
+Engine.train = spy
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", SECOND_CPU)
+def test_two_devices_share_each_step(backend, ours, tmp_path):
+    needs(backend)
+    theirs = in_a_new_process(
+        tmp_path / "model",
+        backend,
+        SECOND_CPU[backend] + BOTH_ARE_USED[backend],
+        device=["cpu:0", "cpu:1"],
+    )
+    np.testing.assert_allclose(theirs["loss"], ours["loss"], rtol=2e-3)
+    np.testing.assert_allclose(theirs["filled"], ours["filled"], atol=0.05)
+
+
+def test_batches_are_to_be_shared_equally():
+    imputer = VAEImputer(batch_size=12, device=["cpu:0", "cpu:0"], max_iter=1)
+    with pytest.raises(
+        ValueError, match=r"batch_size: got 12, expected a multiple of 8"
+    ):
+        imputer.fit(make_table())
+    with pytest.raises(ValueError, match="device: got \\[\\], expected names"):
+        VAEImputer(device=[]).fit(make_table())
+
+
 @pytest.mark.parametrize("device", ["gpu:7", "cpu:9", "tpu", "abacus"])
 def test_device_that_is_not_there_is_named(device, tmp_path):
     with pytest.raises(ValueError, match=f"device: got '{device}', expected None or"):

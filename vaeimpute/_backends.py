@@ -63,6 +63,21 @@ class Backend:
         """
         raise NotImplementedError
 
+    def mean_over_parts(
+        self, function: Callable, parts: Any, devices: tuple[str, ...]
+    ) -> tuple[Any, ...]:
+        """Return the means of what a function returns for parts, one on each device.
+
+        Of arrays in `parts`, a named tuple, the first axis tells the part.
+        """
+        answers = []
+        for k, device in enumerate(devices):
+            with self.on_device(device):
+                answers.append(function(type(parts)(*(array[k] for array in parts))))
+        return tuple(
+            sum(values) / len(devices) for values in zip(*answers, strict=True)
+        )
+
     def split(self, flat: Any, sizes: list) -> list:
         """Cut a vector into pieces."""
         import keras
@@ -167,6 +182,19 @@ class _Jax(Backend):
         import jax
 
         return jax.value_and_grad(objective)(weights)
+
+    def mean_over_parts(self, function, parts, devices):
+        """Let XLA part what is computed side by side for all parts."""
+        import jax
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+        kind = devices[0].split(":")[0]
+        by_name = {f"{x.platform}:{x.id}": x for x in jax.devices(kind)}
+        mesh = Mesh(np.array([by_name[device] for device in devices]), ("part",))
+        placed = NamedSharding(mesh, PartitionSpec("part"))
+        parts = jax.lax.with_sharding_constraint(parts, placed)
+        answers = jax.vmap(function)(parts)
+        return jax.tree.map(lambda values: values.mean(axis=0), answers)
 
 
 class _Torch(Backend):

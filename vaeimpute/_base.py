@@ -97,7 +97,7 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
         "likelihoods": [dict, None],
         "text_features": [StrOptions({"error", "passthrough"})],
         "missing_values": [MissingValues()],
-        "device": [str, None],
+        "device": [str, "array-like", None],
         "mixed_precision": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],
@@ -162,6 +162,7 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
         given = {name: getattr(self, name) for name in names}
         given["hidden_layer_sizes"] = self._hidden_layer_sizes()
         given["is_bottleneck"] = self._is_bottleneck
+        given["device"] = self._device_names()
         return Settings(**given)
 
     def _learn_weights(self, rows, progress):
@@ -195,6 +196,16 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
                 f"hidden_layer_sizes: got {sizes!r}, expected positive integers."
             )
         return tuple(int(size) for size in sizes)
+
+    def _device_names(self):
+        if self.device is None or isinstance(self.device, str):
+            return self.device
+        names = tuple(self.device)
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ValueError(
+                f"device: got {self.device!r}, expected names such as 'gpu:0'."
+            )
+        return names
 
     def _read(self, X):
         """Return the values of a table that has the columns of `fit`."""

@@ -12,6 +12,7 @@ import math
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -79,9 +80,9 @@ class Engine:
     Parameters
     ----------
     architecture : Architecture
-    device : str or None
-        A Keras device name such as ``"cpu"`` or ``"gpu:0"``; None leaves the
-        choice to the backend.
+    device : str, sequence of str, or None
+        A Keras device name such as ``"cpu"`` or ``"gpu:0"``, or several, which share
+        each step's rows; None leaves the choice to the backend.
     mixed_precision : bool
         Whether the networks' products are of factors in bfloat16.
 
@@ -96,14 +97,17 @@ class Engine:
     def __init__(
         self,
         architecture: Architecture,
-        device: str | None = None,
+        device: str | Sequence[str] | None = None,
         mixed_precision: bool = False,
     ):
         self.architecture = architecture
-        self._device = device
+        is_one = device is None or isinstance(device, str)
+        names = [device] if is_one else device
+        self._devices = tuple(name and name.lower() for name in names)
+        self._device = self._devices[0]
         self._backend = _backends.current()
         self._programs = _get_programs(
-            architecture, self._backend, device, mixed_precision
+            architecture, self._backend, self._devices, mixed_precision
         )
         self._shapes = architecture.weight_shapes()
 
@@ -141,7 +145,7 @@ class Engine:
 
         Where they stay, each call of `train` sends those that it takes.
         """
-        if not self._backend.has_own_memory(self._device):
+        if len(self._devices) > 1 or not self._backend.has_own_memory(self._device):
             return rows
         try:
             return self.place(rows)
@@ -161,6 +165,8 @@ class Engine:
         """
         n_steps = len(steps.rows)
         steps = Steps(*(_pad_steps(array) for array in steps))
+        if len(self._devices) > 1:
+            steps = _dealt_out(steps, len(self._devices))
         if isinstance(rows.values, np.ndarray):
             rows, steps = _only_those_taken(rows, steps)
         count, beta = np.array(n_steps, np.int32), np.array(beta, np.float32)
@@ -199,16 +205,21 @@ class _Programs:
     """
 
     def __init__(
-        self, architecture: Architecture, backend: Backend, mixed_precision: bool
+        self,
+        architecture: Architecture,
+        backend: Backend,
+        devices: tuple[str | None, ...],
+        mixed_precision: bool,
     ):
         self._architecture, self._backend = architecture, backend
+        self._devices = devices
         self._product = backend.bfloat16_product if mixed_precision else None
         self.train = backend.compile(self._train_steps)
         self.answer = backend.compile(self._answer_rows)
 
     def _train_steps(self, sizes, state, rows, layout, steps, n_steps, beta):
         model, named = self._model(sizes)
-        ops = model.ops
+        ops, backend, devices = model.ops, self._backend, self._devices
         each_step = ops.arange(MAX_STEPS)
 
         def step(i, carry):
@@ -221,9 +232,19 @@ class _Programs:
                 steps.hide[i],
                 steps.noise[i],
             )
-            loss, gradient = self._backend.value_and_gradient(
-                lambda flat: model.loss(named(flat), layout, batch, beta), state.weights
-            )
+
+            def loss_and_gradient(batch):
+                return backend.value_and_gradient(
+                    lambda flat: model.loss(named(flat), layout, batch, beta),
+                    state.weights,
+                )
+
+            if len(devices) == 1:
+                loss, gradient = loss_and_gradient(batch)
+            else:
+                loss, gradient = backend.mean_over_parts(
+                    loss_and_gradient, batch, devices
+                )
             state = _adam_step(ops, state, gradient, steps.learning_rate[i])
             return state, losses + ops.where(each_step == i, loss, 0.0)
 
@@ -257,14 +278,14 @@ class _Programs:
 def _get_programs(
     architecture: Architecture,
     backend: Backend,
-    device: str | None,
+    devices: tuple[str | None, ...],
     mixed_precision: bool,
 ) -> _Programs:
     """Return programs from the cache, or new ones that compile at first call."""
     global _process
     if backend.takes_any_size:
         architecture = _without_sizes(architecture)
-    key = (backend.name, architecture, device, mixed_precision)
+    key = (backend.name, architecture, devices, mixed_precision)
     with _lock:
         if _process not in (None, os.getpid()):
             raise RuntimeError(
@@ -274,8 +295,9 @@ def _get_programs(
             )
         _process = os.getpid()
         if key not in _programs:
-            _check_device(backend, device)
-            _programs[key] = _Programs(architecture, backend, mixed_precision)
+            for device in devices:
+                _check_device(backend, device)
+            _programs[key] = _Programs(architecture, backend, devices, mixed_precision)
         _programs.move_to_end(key)
         while len(_programs) > _MAX_PROGRAMS:
             _programs.popitem(last=False)
@@ -341,6 +363,35 @@ def _pad_steps(array: np.ndarray) -> np.ndarray:
     """Append zeros along the first axis up to the length that is compiled."""
     missing = MAX_STEPS - len(array)
     return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+
+
+def _dealt_out(steps: Steps, n_devices: int) -> Steps:
+    """Deal each step's rows out to devices, as many with a bound to each.
+
+    An axis of devices comes behind that of the steps. The mean of what devices find is
+    what one would find for all rows.
+    """
+    n_rows, n_bounded = steps.rows.shape[1], steps.noise.shape[1]
+    if n_bounded % n_devices or n_rows % n_devices:
+        raise ValueError(
+            f"batch_size: got {n_rows}, expected a multiple of {4 * n_devices} with "
+            f"{n_devices} devices."
+        )
+
+    def cut(array):
+        sizes = n_devices, array.shape[1] // n_devices
+        return array.reshape(len(array), *sizes, *array.shape[2:])
+
+    def deal(array):
+        with_bound, others = np.split(array, [n_bounded], axis=1)
+        return np.concatenate([cut(with_bound), cut(others)], axis=2)
+
+    return steps._replace(
+        rows=deal(steps.rows),
+        rate=deal(steps.rate),
+        hide=deal(steps.hide),
+        noise=cut(steps.noise),
+    )
 
 
 def _only_those_taken(rows: Rows, steps: Steps) -> tuple[Rows, Steps]:

@@ -113,8 +113,9 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         Keep columns without any observed cell, filled with 0 or the first level
         of their category, instead of dropping them with a warning. Text has no
         level to choose from and stays missing.
-    device : str or None, default=None
-        Where `fit` computes, such as "cpu" or "gpu:0"; None leaves it to Keras.
+    device : str, list of str, or None, default=None
+        Where `fit` computes, such as "cpu" or "gpu:0"; None leaves it to Keras. Of
+        several devices each takes as many rows of a training step.
         Answers are computed by NumPy.
     mixed_precision : bool, default=False
         Whether `fit` multiplies the networks' matrices in bfloat16, and does all else

@@ -61,6 +61,9 @@ _LARGEST_LOSS = 1e5
 #: Fewest latents of networks, and the largest rank tried.
 _LEAST_LATENTS, _MAX_RANK = 16, 64
 
+#: Rows of a training step, at least, where "auto" decides.
+_LEAST_BATCH = 32
+
 #: Tables of fewer rows get narrower networks, and two of them: their answers differ
 #: most there (docs/experiments.md, trials 30 and 31).
 _FEW_ROWS = 3_000
@@ -87,7 +90,7 @@ class Settings:
     n_iter_no_change: int = 10
     tol: float = 1e-4
     beta: float = 1.0
-    device: str | None = None
+    device: str | tuple[str, ...] | None = None
     mixed_precision: bool = False
     is_bottleneck: bool = False
 
@@ -96,7 +99,7 @@ class Settings:
         batch, hidden = self.batch_size, self.hidden_layer_sizes
         is_small = n_rows < _FEW_ROWS
         if batch == "auto":
-            batch = int(np.clip(_power_of_two(n_rows / 4), 32, 256))
+            batch = int(np.clip(_power_of_two(n_rows / 4), _LEAST_BATCH, 256))
             batch *= 1 + (n_rows > 50_000) + 2 * (n_rows > 200_000)
         if hidden == "auto":
             width = 64 if n_rows < 200 else 128 if is_small else 192
@@ -252,8 +255,9 @@ def pass_over(
     loss_curve : list of float
         One number, or none if the loss was not finite: then nothing has changed.
     """
-    # A few rows are not to be repeated until they fill a batch.
-    batch_size = min(settings.batch_size, _power_of_two(len(rows.values), math.ceil))
+    # A few rows are not to be repeated until they fill a large batch.
+    enough = max(_LEAST_BATCH, _power_of_two(len(rows.values), math.ceil))
+    batch_size = min(settings.batch_size, enough)
     settings = replace(settings, batch_size=batch_size)
     generator = np.random.default_rng(seed)
     run = _Run(rows, encoding, settings, None, None, generator, None)

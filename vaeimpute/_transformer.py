@@ -82,8 +82,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         How columns are distributed, see :class:`VAEImputer`.
     missing_values : number, str, np.nan, None or pd.NA, default=np.nan
         A further value that marks a missing cell.
-    device : str or None, default=None
-        Where `fit` computes, such as "cpu" or "gpu:0"; None leaves it to Keras.
+    device : str, list of str, or None, default=None
+        Where `fit` computes, such as "cpu" or "gpu:0"; None leaves it to Keras. Of
+        several devices each takes as many rows of a training step.
     mixed_precision : bool, default=False
         Whether `fit` multiplies the networks' matrices in bfloat16, and does all else
         in single precision: for GPUs that are faster at it.

@@ -12,7 +12,9 @@ from benchmarks.uses import (
     images,
     intervals,
     labels,
+    large_tables,
     reduction,
+    samples,
     self_masking,
     speed,
 )
@@ -30,5 +32,7 @@ STUDIES = {
         self_masking.STUDY,
         speed.STUDY,
         gpu.STUDY,
+        large_tables.STUDY,
+        samples.STUDY,
     )
 }
