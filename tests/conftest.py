@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,3 +50,24 @@ def typed_table():
         },
         index=pd.Index(["p", "q", "r"], name="person"),
     )
+
+
+@pytest.fixture
+def run_recipe(tmp_path, monkeypatch):
+    """Run the code under a title of the page on large tables; return its variables."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(title):
+        page = Path(__file__).parents[1] / "docs" / "large_tables.md"
+        parts = re.split(r"^#+ (.*)$", page.read_text("utf-8"), flags=re.M)
+        by_title = dict(zip(parts[1::2], parts[2::2], strict=True))
+        first, code = (
+            re.search(r"```python\n(.*?)```", by_title[x], re.S)[1]
+            for x in (parts[1], title)
+        )
+        beginning = "\n\n".join(first.split("\n\n")[:3])  # imports and the folder
+        space = {}
+        exec(f"{beginning}\n{code}", space)
+        return space
+
+    return run

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from vaeimpute import VAEImputer
+from vaeimpute.datasets import load_penguins
 from vaeimpute.streaming import fit_dataset, transform_dataset
 
 dask = pytest.importorskip("dask")
@@ -152,6 +153,17 @@ def test_grid_search_on_workers(client, table):
     spread = search.cv_results_["mean_test_score"]
     local = search.fit(numbers, owner).cv_results_["mean_test_score"]
     np.testing.assert_array_equal(spread, local)
+
+
+@pytest.mark.slow
+def test_the_recipe_of_the_docs(client, tmp_path, run_recipe):
+    space = run_recipe("Dask")
+    files = sorted((tmp_path / "tables" / "filled_by_dask").glob("*.parquet"))
+    filled = pd.concat([pd.read_parquet(file) for file in files])
+    expected = space["imputer"].transform(load_penguins())
+    pd.testing.assert_frame_equal(
+        filled.astype(expected.dtypes), expected, check_names=False
+    )
 
 
 def test_a_sink_is_for_files(table, fitted, tmp_path):

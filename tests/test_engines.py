@@ -2,10 +2,8 @@
 
 import importlib.util
 import os
-import re
 import shutil
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,26 +12,8 @@ from pyarrow import parquet
 from vaeimpute import VAEImputer
 from vaeimpute.datasets import load_penguins
 
-PAGE = Path(__file__).parents[1] / "docs" / "large_tables.md"
-
 # Ray and pyspark warn of many things, most of them their own affairs.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-
-
-def recipe(title):
-    """Return the code under a title of the page, and what it takes from the first."""
-    text = PAGE.read_text("utf-8")
-    first, *others = re.findall(r"^## (.*?)\n|```python\n(.*?)```", text, re.M | re.S)
-    imports = [line for line in first[1].splitlines() if "import" in line]
-    titles = [x for x, _ in others]
-    code = others[titles.index(title) + 1][1]
-    return "\n".join([*imports, code])
-
-
-def run(title, folder):
-    space = {"folder": folder}
-    exec(recipe(title), space)
-    return space
 
 
 def read(folder):
@@ -63,9 +43,10 @@ def ray():
     ray.shutdown()
 
 
-def test_ray(ray, tmp_path):
-    space = run("Ray", tmp_path)
-    assert_filled(read(tmp_path / "filled_by_ray"), space["imputer"], load_penguins())
+def test_ray(ray, tmp_path, run_recipe):
+    space = run_recipe("Ray")
+    filled = read(tmp_path / "tables" / "filled_by_ray")
+    assert_filled(filled, space["imputer"], load_penguins())
 
 
 @pytest.fixture
@@ -82,10 +63,10 @@ def spark(monkeypatch):
     spark.stop()
 
 
-def test_spark(spark, tmp_path):
-    space = run("Spark", tmp_path)
-    table = space["table"].toPandas()
-    assert_filled(read(tmp_path / "filled_by_spark"), space["imputer"], table)
+def test_spark(spark, tmp_path, run_recipe):
+    space = run_recipe("Spark")
+    filled = read(tmp_path / "tables" / "filled_by_spark")
+    assert_filled(filled, space["imputer"], space["table"].toPandas())
 
 
 def test_integers_with_gaps_in_spark(spark, tmp_path):

@@ -4,11 +4,9 @@ import itertools
 import json
 import os
 import pickle
-import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -412,8 +410,6 @@ def test_progress_is_shown_if_asked_for(fitted, folder, tmp_path, capsys):
     assert "Filling" in capsys.readouterr().out
 
 
-def test_the_example_of_the_docs_runs(tmp_path):
-    page = Path(__file__).parents[1] / "docs" / "large_tables.md"
-    (code,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
-    exec(code, {"working_folder": tmp_path})
-    assert len(read(tmp_path / "filled")) == 344
+def test_the_example_of_the_docs_runs(tmp_path, run_recipe):
+    run_recipe("Tables larger than memory")
+    assert len(read(tmp_path / "tables" / "filled")) == 344
