@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vaeimpute import VAEImputer, streaming
+from vaeimpute import VAEImputer, VAETransformer, streaming
 from vaeimpute._row_sample import RowSample
 from vaeimpute.streaming import fit_dataset, transform_dataset
 
@@ -399,6 +399,8 @@ def test_sources_that_are_none(tmp_path, folder):
         fit_dataset(core(), lambda: iter([]), max_rows=0)
     with pytest.raises(ValueError, match="n_passes: got -1"):
         fit_dataset(core(), lambda: iter([]), n_passes=-1)
+    with pytest.raises(ValueError, match="expected 0 with a VAETransformer"):
+        fit_dataset(VAETransformer(), lambda: iter([]), n_passes=1)
 
 
 def test_progress_is_shown_if_asked_for(fitted, folder, tmp_path, capsys):

@@ -340,6 +340,16 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         See Also
         --------
         vaeimpute.streaming.fit_dataset : For files larger than memory.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins().sample(frac=1, random_state=0)
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0)
+        >>> imputer = imputer.partial_fit(penguins[:200]).partial_fit(penguins[200:])
+        >>> int(imputer.transform(penguins).isna().sum().sum())
+        0
         """
         if not hasattr(self, "_model"):
             return self.fit(X)

@@ -87,6 +87,11 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000, n_passes: i
     """
     check_count(max_rows, "max_rows", 1)
     check_count(n_passes, "n_passes", 0)
+    if n_passes and not hasattr(imputer, "partial_fit"):
+        raise ValueError(
+            f"n_passes: got {n_passes}, expected 0 with a {type(imputer).__name__}, "
+            "which has no partial_fit."
+        )
     known = _fingerprint(source)
     generator = check_random_state(getattr(imputer, "random_state", None))
     seed = generator.randint(np.iinfo(np.int32).max)
@@ -96,7 +101,7 @@ def fit_dataset(imputer, source: Source, *, max_rows: int = 200_000, n_passes: i
     imputer.fit(first.with_witnesses())
     for number in range(1, 1 + (n_passes if first.n_rows > max_rows else 0)):
         label = f"Pass {number} of {n_passes}"
-        other = _draw(source, max_rows, [seed, number], label, imputer)
+        other = _draw(source, max_rows, [seed, number], label, imputer, False)
         _check_unchanged(source, known)
         if other.n_rows != first.n_rows:
             raise ValueError(
@@ -141,7 +146,8 @@ def transform_dataset(
         If there is something at `sink`.
     ValueError
         If a file cannot be read, has other columns or types than the first, or changed
-        meanwhile, or if an unfinished folder is of another source or model.
+        meanwhile, if an unfinished folder is of another source or model, or if there is
+        a sink for a table of Dask, or none for another source.
     """
     check_is_fitted(imputer)
     if is_dask_frame(source):
@@ -204,12 +210,13 @@ def _pieces(source: Source) -> Iterable[_Piece]:
     return pieces
 
 
-def _draw(source: Source, size: int, seed, label: str, estimator) -> RowSample:
-    """Return rows drawn from all of a source, and witnesses at the first time."""
-    is_first = seed[-1] == 0
+def _draw(
+    source: Source, size: int, seed, label: str, estimator, keeps_witnesses: bool = True
+) -> RowSample:
+    """Return rows drawn from all of a source."""
     if is_dask_frame(source):
-        return draw_rows(source, size, seed, is_first)
-    sample = RowSample(size, seed, keeps_witnesses=is_first)
+        return draw_rows(source, size, seed, keeps_witnesses)
+    sample = RowSample(size, seed, keeps_witnesses=keeps_witnesses)
     with _counted(_pieces(source), label, estimator) as counted:
         for piece in counted:
             for frame in piece.frames():
