@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vaeimpute import (
         amputation,
+        archive,
         comparison,
         datasets,
         inference,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from vaeimpute._outliers import VAEOutlierDetector
     from vaeimpute._supervised import VAEClassifier, VAERegressor
     from vaeimpute._transformer import VAETransformer
+    from vaeimpute.archive import load
     from vaeimpute.comparison import compare_imputers
 
 __version__ = "0.1.0"
@@ -35,10 +37,12 @@ __all__ = [
     "VAETransformer",
     "__version__",
     "amputation",
+    "archive",
     "compare_imputers",
     "comparison",
     "datasets",
     "inference",
+    "load",
     "metrics",
     "model_selection",
     "streaming",
@@ -51,6 +55,7 @@ _HOME_OF_NAME = {
     "VAERegressor": "vaeimpute._supervised",
     "VAETransformer": "vaeimpute._transformer",
     "compare_imputers": "vaeimpute.comparison",
+    "load": "vaeimpute.archive",
 }
 
 

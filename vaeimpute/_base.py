@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from dataclasses import fields
 from numbers import Integral, Real
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,17 +15,22 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from vaeimpute import __version__
 from vaeimpute._anomalies import AnomalyMixin
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._containers import container_of
 from vaeimpute._encoding import Encoding
 from vaeimpute._generation import GenerationMixin
+from vaeimpute._persistence import encode, replacing
 from vaeimpute._progress import CallbackSupportMixin
 from vaeimpute._tables import TableSchema
 from vaeimpute._training import Settings, train
 
 #: Columns named in a message, at most.
 _MAX_NAMED = 10
+
+#: Where a pickle says what version made it.
+_VERSION = "_vaeimpute_version"
 
 _AUTO = StrOptions({"auto"})
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
@@ -48,6 +55,46 @@ class TableEstimator(BaseEstimator):
             vars(self).clear()
             vars(self).update(before)
             raise
+
+    def save(self, path):
+        """Store this estimator in a file of data, without code.
+
+        `vaeimpute.load` reads it, under any Keras backend. The file is written whole or
+        not at all; one that is there is replaced.
+
+        Parameters
+        ----------
+        path : path
+            Of the file, exactly; no ending is appended.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is a function or another object that is no data; names it.
+        OSError
+            If the file cannot be written.
+        """
+        content = encode(self, {"vaeimpute": __version__})
+        with replacing(Path(path).resolve()) as unfinished:
+            unfinished.write_bytes(content)
+
+    def __getstate__(self):
+        """Return what is pickled, with the version."""
+        return super().__getstate__() | {_VERSION: __version__}
+
+    def __setstate__(self, state):
+        """Restore what was pickled; warn if another version did it."""
+        state = dict(state)
+        version = state.pop(_VERSION, None)
+        if version != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was pickled by vaeimpute {version} and is "
+                f"loaded by {__version__}, where it may break or answer otherwise. "
+                "Files that its method save makes stay readable.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
     def _check_table(self, X, reset=False):
         """Return a frame, or a 2-D array of numbers, booleans or objects."""
