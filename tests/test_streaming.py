@@ -206,6 +206,20 @@ def test_samples_of_parts_make_the_sample_of_the_whole(cuts):
     assert parts[0].n_rows == 400
 
 
+def test_parts_keep_little_more_than_the_whole_sample():
+    table = make_table(40_000)
+    parts = []
+    for low in range(0, 40_000, 1_000):
+        part = RowSample(400, [3, 0], low, n_rows_of_table=40_000)
+        part.add(table[low : low + 1_000])
+        parts.append(part)
+    assert sum(len(part.drawn()) for part in parts) < 400 + 20 * np.sqrt(400)
+    for part in parts[1:]:
+        parts[0].extend(part)
+    whole = sampled(table, 400, [3, 0], step=700)
+    pd.testing.assert_frame_equal(parts[0].with_witnesses(), whole)
+
+
 def test_a_stopped_filling_goes_on(fitted, table, folder, tmp_path, monkeypatch):
     sink, calls = tmp_path / "filled", []
     transform = VAEImputer.transform

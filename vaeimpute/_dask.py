@@ -25,7 +25,8 @@ def draw_rows(
 ) -> RowSample:
     """Return the sample that `RowSample` draws of a table, drawn by partitions.
 
-    How the table is parted makes no difference: a row's key depends on its place.
+    How the table is parted makes no difference: a row's key depends on its place. What
+    leaves the partitions is little more than the sample and the witnesses.
     """
     from dask import delayed
 
@@ -34,7 +35,7 @@ def draw_rows(
 
     @delayed
     def draw(frame, place):
-        sample = RowSample(size, seed, place, keeps_witnesses)
+        sample = RowSample(size, seed, place, keeps_witnesses, int(lengths.sum()))
         if len(frame):
             sample.add(frame)
         return sample

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import Literal
 
@@ -33,6 +34,9 @@ class RowSample:
     place : int, default=0
         Of the first row in the table.
     keeps_witnesses : bool, default=True
+    n_rows_of_table : int, optional
+        With it, a part of the table keeps no rows that the whole would not: those whose
+        keys are ten standard errors beyond the largest to be expected.
     """
 
     def __init__(
@@ -41,12 +45,15 @@ class RowSample:
         seed: int | Sequence[int],
         place: int = 0,
         keeps_witnesses: bool = True,
+        n_rows_of_table: int | None = None,
     ):
         self.size, self.n_rows = size, 0
         self._keeps_witnesses = keeps_witnesses
         # A key takes one number of the generator.
         self._generator = np.random.Generator(np.random.PCG64(seed).advance(place))
-        self._first = place
+        self._first, self._largest_key = place, 1.0
+        if n_rows_of_table:
+            self._largest_key = (size + 10 * math.sqrt(size) + 10) / n_rows_of_table
         self._frames: list[pd.DataFrame] = []
         self._keys: list[np.ndarray] = []
         self._places: list[np.ndarray] = []
@@ -59,9 +66,11 @@ class RowSample:
         places = self._first + self.n_rows + np.arange(len(frame))
         if self._keeps_witnesses:
             self._look_for_witnesses(frame, places)
-        self._frames.append(frame)
-        self._keys.append(self._generator.random(len(frame)))
-        self._places.append(places)
+        keys = self._generator.random(len(frame))
+        may_stay = keys < self._largest_key
+        self._frames.append(frame[may_stay])
+        self._keys.append(keys[may_stay])
+        self._places.append(places[may_stay])
         self.n_rows += len(frame)
         self._shrink()
 
