@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from vaeimpute import VAEImputer
 from vaeimpute.datasets import load_penguins
+from vaeimpute.streaming import fit_dataset
 
 # Ray and pyspark warn of many things, most of them their own affairs.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -47,6 +48,10 @@ def test_ray(ray, tmp_path, run_recipe):
     space = run_recipe("Ray")
     filled = read(tmp_path / "tables" / "filled_by_ray")
     assert_filled(filled, space["imputer"], load_penguins())
+    rows = space["table"]
+    imputer = VAEImputer(hidden_layer_sizes=(), random_state=0)
+    fit_dataset(imputer, lambda: rows.iter_batches(batch_format="pandas"), max_rows=90)
+    assert 90 <= imputer._model.n_rows < 120
 
 
 @pytest.fixture
