@@ -509,7 +509,9 @@ def test_other_types_of_arrow_are_refused(name):
 
 
 @pytest.mark.parametrize(
-    "cell", [{"x": 1}, [1, 2], np.arange(2), (1,), b"x", 1j, object()], ids=repr
+    "cell",
+    [{"x": 1}, [1, 2], np.arange(2), (1,), b"x", 1j, object()],
+    ids=lambda cell: type(cell).__name__,
 )
 def test_cells_that_are_neither_text_nor_numbers_are_refused(cell):
     X = np.empty((2, 2), dtype=object)

@@ -32,6 +32,11 @@ _MAX_NAMED = 10
 #: Where a pickle says what version made it.
 _VERSION = "_vaeimpute_version"
 
+_OUT_OF_MEMORY = (
+    "The estimator is as it was before this fit. vaeimpute.streaming.fit_dataset fits "
+    "a table from a sample of its rows, as many as its max_rows says."
+)
+
 _AUTO = StrOptions({"auto"})
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 
@@ -51,9 +56,11 @@ class TableEstimator(BaseEstimator):
         before = vars(self).copy()
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             vars(self).clear()
             vars(self).update(before)
+            if isinstance(error, MemoryError):
+                error.add_note(_OUT_OF_MEMORY)
             raise
 
     def save(self, path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import sys
 import time
 import warnings
@@ -52,6 +53,8 @@ def main() -> None:
     """Run the program ``vaeimpute``."""
     # TensorFlow reads this when it is imported; it is the program's own process.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Ends like Ctrl-C: what is half written is removed. 143 is what shells expect.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     commands()
 
 
