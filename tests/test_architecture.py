@@ -17,7 +17,7 @@ PACKAGE = Path(vaeimpute.__file__).parent
 FLOORS = [
     [
         *("_dtypes", "_files", "_copies", "_scales"),
-        *("_threads", "_progress", "_row_streams", "_row_sample"),
+        *("_threads", "_progress", "_row_streams", "_row_sample", "_atomic_files"),
     ],
     ["_levels", "_containers", "_numpy_ops", "_backends", "_dask"],
     ["_columns", "amputation", "metrics", "datasets"],

@@ -17,11 +17,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaeimpute import __version__
 from vaeimpute._anomalies import AnomalyMixin
+from vaeimpute._atomic_files import replacing
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._containers import container_of
 from vaeimpute._encoding import Encoding
 from vaeimpute._generation import GenerationMixin
-from vaeimpute._persistence import encode, replacing
+from vaeimpute._persistence import encode
 from vaeimpute._progress import CallbackSupportMixin
 from vaeimpute._tables import TableSchema
 from vaeimpute._training import Settings, train

@@ -1,4 +1,4 @@
-r"""Files that are written whole or not at all, and estimators as such files.
+r"""Estimators as the content of files, and back.
 
 A saved estimator is data, never code::
 
@@ -19,13 +19,8 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
-import secrets
-import shutil
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,8 +31,6 @@ _MAGIC, FORMAT = b"VAEIMPUTE\n", 1
 _HEAD = struct.Struct("<10sI32sQ")
 _CHECKED_FROM = struct.calcsize("<10sI32s")
 
-_UNFINISHED = ".vaeimpute-*.tmp"
-
 #: Kinds of array that are stored: truth values, integers, and floating-point numbers.
 _ARRAY_KINDS = "biuf"
 
@@ -45,29 +38,6 @@ _ARRAY_KINDS = "biuf"
 _MAX_CHARACTERS = 2**26
 
 _MOMENTS = {"Timestamp": np.datetime64, "Timedelta": np.timedelta64}
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield another path to write to; what is there gets its name `path` at the end.
-
-    If writing fails, whatever was at `path` stays. A file that is replaced passes its
-    permissions on.
-    """
-    unfinished = path.with_name(_UNFINISHED.replace("*", secrets.token_hex(8)))
-    try:
-        yield unfinished
-        if path.exists():
-            shutil.copymode(path, unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what processes that were killed have left in a folder."""
-    for path in folder.glob(_UNFINISHED):
-        path.unlink()
 
 
 def encode(value: Any, about: Mapping[str, Any]) -> bytes:

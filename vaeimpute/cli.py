@@ -26,8 +26,8 @@ import pandas as pd
 from pandas.api import types
 
 from vaeimpute import __version__
+from vaeimpute._atomic_files import replacing
 from vaeimpute._files import MISSING_TEXTS, ParquetTable, TextTable
-from vaeimpute._persistence import replacing
 
 _FORMAT_OF_ENDING = {
     ".csv": "csv",

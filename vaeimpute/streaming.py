@@ -22,10 +22,10 @@ import pandas as pd
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from vaeimpute._atomic_files import remove_unfinished, replacing
 from vaeimpute._dask import draw_rows, fill_partitions, is_dask_frame
 from vaeimpute._files import MISSING_TEXTS, require_pyarrow, to_pandas
 from vaeimpute._generation import check_count
-from vaeimpute._persistence import remove_unfinished, replacing
 from vaeimpute._row_sample import RowSample
 
 if TYPE_CHECKING:
