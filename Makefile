@@ -4,6 +4,10 @@
 PYTHON ?= python3
 ARGS ?=
 BACKENDS ?= tensorflow jax torch
+WORKERS ?= 2
+# Interpreters, each with the oldest or the newest packages that pyproject.toml allows.
+MATRIX ?= python3.11:lowest-direct python3.11:highest python3.12:highest \
+  python3.13:highest
 # What trains, and each estimator; `make test` has the rest.
 BACKEND_TESTS := $(addprefix tests/test_,engine.py backends.py known_answers.py \
   training.py imputer.py transformer.py supervised.py generation.py)
@@ -14,14 +18,15 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-backends test-engines lint format clean
+.PHONY: help demo test test-backends test-engines test-matrix audit lint format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter that .venv is made with;"
 	@echo "ARGS goes to the demo or to pytest: make test ARGS='-k datasets -x';"
-	@echo "BACKENDS='jax torch' chooses those of make test-backends."
+	@echo "BACKENDS='jax torch' chooses those of make test-backends,"
+	@echo "MATRIX='python3.12:highest' one of make test-matrix; WORKERS=1 is no parallel run."
 
 demo: $(VENV)/.installed-plot ## fill the Palmer penguins; results in demo-output/
 	@mkdir -p demo-output
@@ -30,7 +35,7 @@ demo: $(VENV)/.installed-plot ## fill the Palmer penguins; results in demo-outpu
 	  || { cat demo-output/stderr.log >&2; exit 1; }
 
 test: $(VENV)/.installed-dev ## run the tests and the docstring examples
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-backends: $(VENV)/.installed-backends ## run what depends on Keras' backend on each
 	set -e; for backend in $(BACKENDS); do \
@@ -40,6 +45,22 @@ test-backends: $(VENV)/.installed-backends ## run what depends on Keras' backend
 
 test-engines: $(VENV)/.installed-engines ## run the recipes for Ray and Spark (Java 17)
 	$(BIN)/python -m pytest tests/test_engines.py $(ARGS)
+
+# Old packages warn of what has been replaced since, which nobody can mend.
+test-matrix: $(VENV)/.installed-dev ## run the tests on old and new Python and packages
+	set -e; for entry in $(MATRIX); do \
+	  python=$${entry%%:*} resolution=$${entry#*:}; \
+	  export VIRTUAL_ENV=$(CURDIR)/$(VENV)/matrix/$$python-$$resolution; \
+	  echo "$$python with the packages of --resolution $$resolution"; \
+	  $(BIN)/uv venv -q --clear --no-python-downloads -p $$python "$$VIRTUAL_ENV"; \
+	  $(BIN)/uv pip install -q --resolution $$resolution -e '.[dev]'; \
+	  "$$VIRTUAL_ENV/bin/python" -m pytest -n $(WORKERS) --dist worksteal \
+	    -W ignore::DeprecationWarning $(ARGS); \
+	done
+
+audit: $(VENV)/.installed-dev ## look for known vulnerabilities of what is installed
+	$(BIN)/python -m pip install -qq pip-audit
+	$(BIN)/pip-audit --skip-editable
 
 lint: $(VENV)/.installed-dev ## check style and formatting, changing nothing
 	$(BIN)/ruff check
