@@ -1,7 +1,7 @@
 """Hide observed cells from an imputer, and read what it fills them with.
 
 Shared by those who judge imputers on a table's own cells: `model_selection` scores one
-estimator, `comparison` compares several.
+estimator, `comparison` compares several, `diagnostics` draws.
 """
 
 from __future__ import annotations
@@ -15,6 +15,38 @@ from pandas.api import types
 from vaeimpute._columns import Column
 from vaeimpute._containers import Table, container_of, convert
 from vaeimpute._tables import TableSchema
+
+
+def read_cells(estimator: Any, X: Table) -> tuple[Table, TableSchema, np.ndarray, Any]:
+    """Read a table as an estimator sees it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its `categorical_features` and `missing_values` count, if it has such.
+    X : DataFrame or array of shape (n_rows, n_columns)
+
+    Returns
+    -------
+    X : DataFrame of pandas, or array
+        The table; cells can be hidden in it.
+    schema : TableSchema
+        What its columns are; free text is let through.
+    values, missing : arrays of shape (n_rows, n_columns)
+        As from `TableSchema.read`.
+    """
+    if container_of(X) == "polars":
+        X = convert(X, "pandas", X.columns)
+    elif container_of(X) == "numpy":
+        # Of a list, NumPy would turn the numbers beside text into text.
+        X = np.asarray(X, dtype=None if hasattr(X, "__array__") else object)
+    schema = TableSchema.infer(
+        X,
+        categorical_features=getattr(estimator, "categorical_features", None),
+        missing_values=getattr(estimator, "missing_values", np.nan),
+        text_features="passthrough",  # which nobody fills, so nothing is judged
+    )
+    return X, schema, *schema.read(X)
 
 
 def choose_cells(observed: np.ndarray, fraction: float, seed: int) -> np.ndarray:

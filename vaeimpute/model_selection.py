@@ -6,19 +6,18 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.impute import MissingIndicator
 from sklearn.pipeline import Pipeline
 
-from vaeimpute._containers import Table, container_of, convert
+from vaeimpute._containers import Table
 from vaeimpute._hidden_cells import (
     choose_cells,
     column_positions,
     hide_cells,
+    read_cells,
     read_columns,
 )
-from vaeimpute._tables import TableSchema
 from vaeimpute.metrics import accuracy, mae, nrmse
 
 # Kind of the columns that a metric scores, the metric, and its sign in the score.
@@ -113,18 +112,7 @@ class _HiddenCellScorer:
         before, imputer = _split_at_imputer(estimator)
         for step in before:
             X = step.transform(X)
-        if container_of(X) == "polars":
-            X = convert(X, "pandas", X.columns)
-        elif container_of(X) == "numpy":
-            # Of a list, NumPy would turn the numbers beside text into text.
-            X = np.asarray(X, dtype=None if hasattr(X, "__array__") else object)
-        schema = TableSchema.infer(
-            X,
-            categorical_features=getattr(imputer, "categorical_features", None),
-            missing_values=imputer.missing_values,
-            text_features="passthrough",  # which nobody fills, so nothing is scored
-        )
-        truth, missing = schema.read(X)
+        X, schema, truth, missing = read_cells(imputer, X)
         hidden = choose_cells(~missing, self.fraction, self.random_state)
         out = imputer.transform(hide_cells(X, hidden, imputer.missing_values))
         position = column_positions(imputer, X.shape[1], out.shape[1])
