@@ -120,9 +120,14 @@ class _TensorFlow(Backend):
         import keras
         import tensorflow as tf
 
-        # Keras looks through every factor for NaN, which the loss shows anyway.
-        cheaper = {"silu": tf.custom_gradient(_silu), "cholesky": tf.linalg.cholesky}
-        return SimpleNamespace(**(vars(keras.ops) | cheaper))
+        # Keras looks through every factor for NaN, which the loss shows anyway, and
+        # before 3.9 it cannot solve in a graph.
+        replaced = {
+            "silu": tf.custom_gradient(_silu),
+            "cholesky": tf.linalg.cholesky,
+            "solve": tf.linalg.solve,
+        }
+        return SimpleNamespace(**(vars(keras.ops) | replaced))
 
     def compile(self, function):
         """Return a function that is traced once for arrays of any size.
