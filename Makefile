@@ -5,6 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 BACKENDS ?= tensorflow jax torch
 WORKERS ?= 2
+SECONDS ?= 60
 # Interpreters, each with the oldest or the newest packages that pyproject.toml allows.
 MATRIX ?= python3.11:lowest-direct python3.11:highest python3.12:highest \
   python3.13:highest
@@ -18,7 +19,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-backends test-engines test-matrix audit lint format clean
+.PHONY: help demo test test-backends test-engines test-matrix fuzz audit lint format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +58,11 @@ test-matrix: $(VENV)/.installed-dev ## run the tests on old and new Python and p
 	  "$$VIRTUAL_ENV/bin/python" -m pytest -n $(WORKERS) --dist worksteal \
 	    -W ignore::DeprecationWarning $(ARGS); \
 	done
+
+fuzz: $(VENV)/.installed-dev ## draw files for the readers; SECONDS=60 for each
+	$(BIN)/python -m pip install -qq 'atheris>=2.3'
+	$(BIN)/python tests/fuzz_files.py saved -max_total_time=$(SECONDS)
+	$(BIN)/python tests/fuzz_files.py csv -max_total_time=$(SECONDS)
 
 audit: $(VENV)/.installed-dev ## look for known vulnerabilities of what is installed
 	$(BIN)/python -m pip install -qq pip-audit

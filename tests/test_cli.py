@@ -269,6 +269,13 @@ def test_cells_that_the_imputer_leaves_missing_are_named(monkeypatch):
 
 
 @pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize("field", ["1\x1e", " 1", "9" * 5_000])
+def test_numbers_in_odd_fields_are_read(field):
+    table = _files.TextTable.parse(f"a\n{field}\n", ",")
+    (value,) = table.frame()["a"]
+    assert value == (1 if "1" in field else float("inf"))
+
+
 def test_one_odd_word_among_numbers_is_named():
     fields = [*map(str, range(20)), "?", ""]
     result = invoke("-", content=column(*fields).encode())

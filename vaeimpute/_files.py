@@ -85,13 +85,15 @@ class Numbers:
 
     def values(self, fields: Sequence[str | None]) -> Any:
         """Return integers if all fields are, else float64."""
+        # Strings count more as space than numbers do: "\x1e", for one.
+        texts = [None if x is None else x.strip() for x in fields]
         if self.is_whole:
             try:
-                whole = [None if x is None else int(x) for x in fields]
+                whole = [None if x is None else int(x) for x in texts]
                 return pd.array(whole, dtype="Int64")
-            except OverflowError:  # beyond 64 bits
+            except (OverflowError, ValueError):  # beyond 64 bits, or 4,300 digits
                 pass
-        return np.array([np.nan if x is None else float(x) for x in fields])
+        return np.array([np.nan if x is None else float(x) for x in texts])
 
     def field(self, value: Any) -> str:
         """Return the number rounded to the column's decimals."""
