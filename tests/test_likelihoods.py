@@ -13,6 +13,7 @@ from vaeimpute._likelihoods import (
     log_interval_probability,
     pool_levels,
     pool_numbers,
+    shrink,
 )
 
 #: Levels of each nominal column, and the column that each level belongs to.
@@ -145,3 +146,40 @@ def test_interval_probability_keeps_its_digits_in_the_tails():
         assert found == pytest.approx(np.log(1e-6) + norm.logpdf(at), rel=1e-4)
     assert log_interval_probability(-np.inf, np.inf, 0.0, 1.0) == 0.0
     assert log_interval_probability(1.0, 1.0, 0.0, 1.0) == -np.inf
+
+
+@pytest.mark.parametrize("at", [-3.0, 0.5, 4.0])
+def test_interval_probability_is_scipys(at):
+    low, high = np.array([at, at, -np.inf]), np.array([at + 0.5, np.inf, at])
+    found = log_interval_probability(low, high, 2.0, 3.0)
+    expected = norm.cdf(high, 2.0, 3.0) - norm.cdf(low, 2.0, 3.0)
+    np.testing.assert_allclose(np.exp(found), expected, rtol=1e-12)
+
+
+def test_estimates_are_shrunk_by_the_share_of_chance():
+    # Var = 6; of this .5 is chance on average: each keeps 5.5 / (5.5 + its variance).
+    estimates = np.array([-2.0, 4.0, 1.0, 1.0 + np.sqrt(6), 1.0 - np.sqrt(6), 99.0])
+    variances = np.array([0.1, 0.9, 0.5, 0.2, 0.8, 7.0])
+    are_known = np.arange(6) < 5
+    expected = 3.0 + 5.5 / (5.5 + variances) * (estimates - 3.0)
+    expected[~are_known] = 3.0
+    found = shrink(estimates, variances, are_known, common=3.0)
+    np.testing.assert_allclose(found, expected)
+    capped = 3.0 + 0.4 / (0.4 + variances) * (estimates - 3.0)
+    found = shrink(estimates, variances, are_known, common=3.0, most=0.4)
+    np.testing.assert_allclose(found[:5], capped[:5])
+
+
+@pytest.mark.parametrize("n_known", [0, 1, 4])
+@pytest.mark.parametrize("variance", [0.0, 2.0])
+def test_estimates_that_differ_by_chance_alone_become_the_common_one(n_known, variance):
+    estimates = 5.0 + np.array([1.0, -1.0, 1.0, -1.0]) * (variance > 0)
+    are_known = np.arange(4) < n_known
+    found = shrink(estimates, np.full(4, variance), are_known, common=3.0)
+    np.testing.assert_array_equal(found, 3.0)
+
+
+def test_lift_of_zero_is_a_probability_below_the_share():
+    # log(softplus(0) / 10), softplus(0) = log 2
+    logit = linear_logits(_numpy_ops, np.zeros(1), np.zeros((1, 1)))
+    np.testing.assert_allclose(logit, np.log(np.log(2.0) / 10.0), rtol=1e-6)
