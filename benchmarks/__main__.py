@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import report, whole_tables
+from benchmarks import hardships, report, whole_tables
 from benchmarks.isolation import build, environment_names, is_built
 from benchmarks.methods import METHODS, method_named
 from benchmarks.protocol import Limits
@@ -74,12 +74,27 @@ def _usable(names: tuple[str, ...] | None, suite) -> tuple[str, ...]:
 @click.option("--out", type=FILE, help="Default: results/whole_tables.jsonl.")
 def whole_tables_command(data, tables, out):
     """Fill the tables of a folder, whole, by our method."""
-    paths = {path.stem: path for path in whole_tables.by_size(data)}
+    out = out or RESULTS / f"{whole_tables.NAME}.jsonl"
+    whole_tables.run(_files_of(data, tables), out)
+
+
+@main.command("hardships")
+@click.option("--data", type=FOLDER, required=True, help="Folder with <table>.parquet.")
+@click.option("--tables", help="Only these, with commas between.")
+@click.option("--out", type=FILE, help="Default: results/hardships.jsonl.")
+def hardships_command(data, tables, out):
+    """Fit the tables of a folder where little, or what depends, is left of them."""
+    out = out or RESULTS / f"{hardships.NAME}.jsonl"
+    whole_tables.run(_files_of(data, tables), out, fill=hardships.try_file)
+
+
+def _files_of(folder, tables):
+    """Return the files of a folder, or of those tables alone, smallest first."""
+    paths = {path.stem: path for path in whole_tables.by_size(folder)}
     names = _listed(tables) or tuple(paths)
     if lacking := sorted(set(names) - set(paths)):
-        raise click.UsageError(f"--tables: {lacking} are not in {data}")
-    chosen = [path for name, path in paths.items() if name in names]
-    whole_tables.run(chosen, out or RESULTS / f"{whole_tables.NAME}.jsonl")
+        raise click.UsageError(f"--tables: {lacking} are not in {folder}")
+    return [path for name, path in paths.items() if name in names]
 
 
 @main.command("study")
@@ -104,7 +119,7 @@ def build_command(names):
 @main.command("report")
 @click.option(
     "--suite",
-    type=click.Choice([*SUITES, whole_tables.NAME, *STUDIES]),
+    type=click.Choice([*SUITES, whole_tables.NAME, hardships.NAME, *STUDIES]),
     required=True,
 )
 @click.option("--results", type=FILE, help="Default: results/<suite>.jsonl.")
@@ -116,6 +131,8 @@ def report_command(suite, results):
     results = results or RESULTS / f"{suite}.jsonl"
     if suite == whole_tables.NAME:
         report.write_whole_tables(results, DOCS / "tables.md")
+    elif suite == hardships.NAME:
+        report.write_hardships(results, DOCS / "reliability.md")
     elif suite in STUDIES:
         report.write_study(STUDIES[suite], results, DOCS / STUDIES[suite].page)
     elif suite in report.PUBLISHED:

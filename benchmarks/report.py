@@ -8,8 +8,9 @@ compare it with each rival: a summary, figures, and a second page with all score
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
-from benchmarks import bars, comparison, markdown, plots, whole_tables
+from benchmarks import bars, comparison, hardships, markdown, plots, whole_tables
 from benchmarks.methods import JUDGED
 from benchmarks.protocol import read_lines, read_rows
 from benchmarks.suites import SUITES
@@ -52,10 +53,18 @@ def text_of(suite_name: str, results_path: Path) -> str:
 
 
 def write_whole_tables(results_path: Path, page_path: Path) -> None:
+    _write_tables(whole_tables, results_path, page_path)
+
+
+def write_hardships(results_path: Path, page_path: Path) -> None:
+    _write_tables(hardships, results_path, page_path)
+
+
+def _write_tables(module: ModuleType, results_path: Path, page_path: Path) -> None:
     rows = {row["table"]: row for row in read_lines(results_path)}
     notes = [*markdown.failed_lines(rows), *markdown.environments(rows.values())]
-    text = "\n".join([whole_tables.render(rows), "", *notes])
-    _write_into(page_path, whole_tables.NAME, text)
+    text = "\n".join([module.render(rows), "", *notes])
+    _write_into(page_path, module.NAME, text)
 
 
 def write_study(study: Study, results_path: Path, page_path: Path) -> None:

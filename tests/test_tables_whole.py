@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.datasets import load_iris
 
-from benchmarks import report
+from benchmarks import hardships, report
 from benchmarks.__main__ import main
 from benchmarks.protocol import read_lines
 from benchmarks.whole_tables import (
@@ -248,3 +248,26 @@ def test_unknown_names_of_tables_are_an_error(folder):
     found = CliRunner().invoke(main, command)
     assert found.exit_code == 2
     assert "['atlantis'] are not in" in found.output
+
+
+def test_hardships_of_a_table_are_told(monkeypatch):
+    monkeypatch.setattr(hardships, "RATES", (0.5,))
+    monkeypatch.setattr(
+        hardships, "SHORT", {"hidden_layer_sizes": (), "random_state": 0}
+    )
+    iris = complete_iris()
+    row = hardships.try_table(iris)
+    assert row["failures"] == {}
+    assert row["n_fits"] == 3 + 1 + 3
+    assert row["differ_by"] < 1e-4
+
+    def fail(*_):
+        raise ArithmeticError("diverged")
+
+    monkeypatch.setattr(VAEImputer, "transform", fail)
+    row = hardships.try_table(iris)
+    cases = ["mcar 50%", "mar 50%", "mnar 50%", "collinear", "units"]
+    assert list(row["failures"]) == cases
+    page = hardships.render({"iris": row | {"error": None}})
+    assert "mcar 50%: ArithmeticError: diverged" in page
+    assert "1 tables, 7 fits, 0 cells filled, 5 failures." in page
