@@ -18,6 +18,7 @@ FLOORS = [
     [
         *("_dtypes", "_files", "_copies", "_scales"),
         *("_threads", "_progress", "_row_streams", "_row_sample", "_atomic_files"),
+        "_charts",
     ],
     ["_levels", "_containers", "_numpy_ops", "_backends", "_dask"],
     ["_columns", "amputation", "metrics", "datasets"],
@@ -37,7 +38,11 @@ FLOORS = [
         "diagnostics._missingness",
     ],
     ["model_selection", "inference", "diagnostics", "streaming", "archive"],
-    ["report", "comparison"],
+    ["comparison"],
+    ["_findings"],
+    ["_verdict"],
+    ["_page"],
+    ["report"],
     ["cli"],
     ["__main__"],
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         inference,
         metrics,
         model_selection,
+        report,
         streaming,
     )
     from vaeimpute._imputer import VAEImputer
@@ -47,6 +48,7 @@ __all__ = [
     "load",
     "metrics",
     "model_selection",
+    "report",
     "streaming",
 ]
 

@@ -2,7 +2,8 @@
 
 ``vaeimpute impute IN -o OUT`` reads a table, lets `VAEImputer` fill it and writes it
 again with the missing fields filled and all others untouched. ``vaeimpute compare IN``
-says how well that would go, and whether something simpler does as well.
+says how well that would go, and whether something simpler does as well; ``vaeimpute
+report IN -o OUT`` makes a page of that and of all else there is to know.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import pandas as pd
@@ -28,6 +29,9 @@ from pandas.api import types
 from vaeimpute import __version__
 from vaeimpute._atomic_files import replacing
 from vaeimpute._files import MISSING_TEXTS, ParquetTable, TextTable
+
+if TYPE_CHECKING:
+    from vaeimpute.report import Report
 
 _FORMAT_OF_ENDING = {
     ".csv": "csv",
@@ -81,7 +85,7 @@ def _encoding(ctx: click.Context, param: click.Parameter, name: str) -> str:
     return name
 
 
-# Options of both commands.
+# Options of several commands.
 _seed_option = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -121,6 +125,20 @@ _encoding_option = click.option(
     default="utf-8",
     show_default=True,
     help="Encoding of text files.",
+)
+_fraction_option = click.option(
+    "--fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of the observed fields of each column to hide.",
+)
+_repeats_option = click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How often to hide fields and fit.",
 )
 
 
@@ -195,20 +213,8 @@ def impute(
 
 @commands.command()
 @click.argument("source", metavar="IN")
-@click.option(
-    "--fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Share of the observed fields of each column to hide.",
-)
-@click.option(
-    "--repeats",
-    type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="How often to hide fields and fit.",
-)
+@_fraction_option
+@_repeats_option
 @_seed_option
 @_max_iter_option
 @_categorical_option
@@ -233,7 +239,58 @@ def compare(
     with _errors_in_one_line():
         file = _File.of(source, file_format)
         table = _read(file, delimiter, encoding, missing)
-        click.echo(_report(table, options))
+        click.echo(_compared(table, options))
+
+
+@commands.command()
+@click.argument("source", metavar="IN")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    required=True,
+    help="HTML file to write, - for standard output.",
+)
+@_fraction_option
+@_repeats_option
+@click.option(
+    "--max-rows",
+    type=click.IntRange(2),
+    default=10_000,
+    show_default=True,
+    help="Rows to draw for all that takes a fit, at most.",
+)
+@_seed_option
+@_max_iter_option
+@_categorical_option
+@_missing_option
+@_format_option
+@_delimiter_option
+@_encoding_option
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def report(
+    source: str,
+    output: str,
+    file_format: str | None,
+    delimiter: str | None,
+    encoding: str,
+    missing: Sequence[str],
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Make a page of what the table IN lacks and how well it can be filled.
+
+    OUT is one HTML file that needs no other: what is missing, errors in fields that
+    were hidden, what would be filled in, fields to look at, and what to do. IN is a
+    CSV, TSV or Parquet file, by its ending; - is standard input.
+    """
+    with _errors_in_one_line():
+        file, target = _File.of(source, file_format), _File(output, "html")
+        _check_target(file, target)
+        made = _reported(_read(file, delimiter, encoding, missing), file, options)
+        target.write(made.html.encode())
+    if not quiet:
+        _say(f"{made.verdict.headline}.")
 
 
 @dataclass(frozen=True)
@@ -299,6 +356,14 @@ def _target(
         if target.format == "parquet" and sys.stdout.isatty():
             raise click.UsageError("a terminal shows no Parquet; name a file by -o")
         return target
+    _check_target(source, target, overwrite)
+    return target
+
+
+def _check_target(source: _File, target: _File, overwrite: bool | None = None) -> None:
+    """Refuse a file that cannot be written; overwrite is None without such an option."""
+    if target.is_standard:
+        return
     path = Path(target.path)
     folder = path.resolve().parent
     if not folder.is_dir():
@@ -307,11 +372,10 @@ def _target(
         raise IsADirectoryError(None, "is a folder, expected a file", target.path)
     if not path.exists() or path.is_file():
         _check_replaceable(source, path, folder, overwrite)
-    return target
 
 
 def _check_replaceable(
-    source: _File, path: Path, folder: Path, overwrite: bool
+    source: _File, path: Path, folder: Path, overwrite: bool | None
 ) -> None:
     if not os.access(folder, os.W_OK):
         raise PermissionError(None, "no permission to write here", str(folder))
@@ -319,7 +383,7 @@ def _check_replaceable(
     if is_same and not overwrite:
         raise click.UsageError(
             f"{str(path)!r} is both IN and OUT: which fields were missing would be "
-            "lost. Add --overwrite if that is meant."
+            f"lost.{'' if overwrite is None else ' Add --overwrite if that is meant.'}"
         )
 
 
@@ -400,15 +464,12 @@ def _fill_frame(frame: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame
         return VAEImputer(**parameters).fit_transform(frame)
 
 
-def _report(table: _Table, options: dict[str, Any]) -> str:
+def _compared(table: _Table, options: dict[str, Any]) -> str:
     """Return what the imputers err in hidden fields of a table, and an advice."""
     from vaeimpute.comparison import compare_imputers, default_imputers
 
-    categorical = _columns(options["categorical"], table, "--categorical")
-    table = table.with_words(categorical)
-    frame = table.frame()
+    frame, categorical = _frame(table, options)
     some = frame.loc[:, frame.notna().any()]
-    _warn_of_columns(table, frame, some)
     nominal = {"categorical_features": [x for x in categorical if x in some]}
     imputers = default_imputers(random_state=options["seed"], **nominal)
     if options["max_iter"] is not None:
@@ -423,6 +484,38 @@ def _report(table: _Table, options: dict[str, Any]) -> str:
             **nominal,
         )
     return str(comparison)
+
+
+def _reported(table: _Table, file: _File, options: dict[str, Any]) -> Report:
+    """Return the report on a table, whose rows are counted from 1."""
+    from vaeimpute._imputer import VAEImputer
+    from vaeimpute.report import report
+
+    frame, categorical = _frame(table, options)
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    imputer = VAEImputer(text_features="passthrough", categorical_features=categorical)
+    if options["max_iter"] is not None:
+        imputer.set_params(max_iter=options["max_iter"])
+    of = "" if file.is_standard else f" in {Path(file.path).name}"
+    with _warnings_as_lines(verbose=False):
+        return report(
+            frame,
+            imputer,
+            fraction=options["fraction"],
+            n_repeats=options["repeats"],
+            max_rows=options["max_rows"],
+            title=f"Missing data{of}",
+            random_state=options["seed"],
+        )
+
+
+def _frame(table: _Table, options: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table's values, and the columns whose numbers are names."""
+    categorical = _columns(options["categorical"], table, "--categorical")
+    table = table.with_words(categorical)
+    frame = table.frame()
+    _warn_of_columns(table, frame, frame.loc[:, frame.notna().any()])
+    return frame, categorical
 
 
 @contextmanager

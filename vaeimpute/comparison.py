@@ -243,22 +243,24 @@ class Comparison:
         imputer that failed, "failure".
     advice : str
         What follows, in words.
+    chosen : str or None
+        The imputer that is advised; None if all failed.
     """
 
     by_column: pd.DataFrame
     overall: pd.DataFrame
     advice: str
+    chosen: str | None
 
     def __str__(self) -> str:
         # What failed is in the advice.
-        overall = self.overall.drop(columns="failure")
-        tables = [_as_text(self.by_column), _as_text(overall)]
+        tables = [self.by_column, self.overall.drop(columns="failure")]
         legend = (
             "Errors in hidden cells: of numbers in standard deviations of the column,\n"
             "of levels the share of wrong ones. Enough: the simplest as good as the "
             "best."
         )
-        return "\n\n".join([legend, *tables, self.advice])
+        return "\n\n".join([legend, *map(_as_text, tables), self.advice])
 
 
 def default_imputers(
@@ -417,7 +419,8 @@ def compare_imputers(
     overall["seconds"] = [np.mean(seconds[name]) for name in imputers]
     overall["failure"] = [failures.get(name, np.nan) for name in imputers]
     by_column = verdicts.by_column(list(imputers))
-    return Comparison(by_column, overall, verdicts.advice(by_column, failures))
+    advice = verdicts.advice(by_column, failures)
+    return Comparison(by_column, overall, advice, verdicts.chosen())
 
 
 @dataclass(frozen=True)
@@ -555,32 +558,31 @@ class _Verdicts:
         of_cell = kinds[self.losses.index.get_level_values("column")]
         return {kind: self.losses[of_cell == kind] for kind in np.unique(of_cell)}
 
+    def chosen(self) -> str | None:
+        """Return the simplest imputer that is as good as the best on all columns."""
+        parts = self._parts().items()
+        for name in self.losses.columns:
+            best = _mean_over_columns(self.losses).idxmin()
+            if all(_is_as_good(part, name, best, kind) for kind, part in parts):
+                return name
+        return None
+
     def advice(self, by_column: pd.DataFrame, failures: Mapping[str, str]) -> str:
         """Say which imputer to use, where another is better, and which failed."""
         names = list(self.losses.columns)
         sentences = [f"{name} failed: {failures[name]}." for name in failures]
-        if not names:
+        chosen = self.chosen()
+        if chosen is None:
             return " ".join(["No imputer filled this table.", *sentences])
-        best = _mean_over_columns(self.losses).idxmin()
-        parts = self._parts()
-        chosen = next(
-            name
-            for name in names
-            if all(_is_as_good(x, name, best, kind) for kind, x in parts.items())
-        )
+        if len(names) == 1:
+            return "\n".join([f"Only {chosen} filled this table.", *sentences])
         compared = by_column[by_column["n_hidden"] > 0]
-        if len(names) > 1:
-            sentences = [
-                self._choice(chosen, best, compared),
-                *_exceptions(names[names.index(chosen) + 1 :], compared),
-                *sentences,
-            ]
-        else:
-            sentences = [f"Only {best} filled this table.", *sentences]
-        return "\n".join(sentences)
+        better = _exceptions(names[names.index(chosen) + 1 :], compared)
+        return "\n".join([self._choice(chosen, compared), *better, *sentences])
 
-    def _choice(self, chosen: str, best: str, compared: pd.DataFrame) -> str:
+    def _choice(self, chosen: str, compared: pd.DataFrame) -> str:
         names = list(self.losses.columns)
+        best = _mean_over_columns(self.losses).idxmin()
         simpler = names[: names.index(chosen)]
         if not simpler and chosen == best:
             # The closest of the others, which are all more complex.
@@ -639,15 +641,13 @@ def _is_as_good(losses: pd.DataFrame, name: str, best: str, kind: str) -> bool:
         return False
     difference = losses[name] - losses[best]
     columns = difference.groupby(level="column")
-    n_columns = columns.ngroups
     influence = (difference - columns.transform("mean")) / columns.transform("size")
-    of_rows = influence.groupby(level="row").sum() / n_columns
+    of_rows = influence.groupby(level="row").sum() / columns.ngroups
     n_rows = len(of_rows)
     if n_rows < 2:  # which tell nothing
         return True
     error = np.sqrt(n_rows / (n_rows - 1) * (of_rows**2).sum())
-    bound = stats.t.ppf(_CONFIDENCE, n_rows - 1) * error
-    return bool(columns.mean().mean() <= bound)
+    return bool(columns.mean().mean() <= stats.t.ppf(_CONFIDENCE, n_rows - 1) * error)
 
 
 def _exceptions(more_complex: Sequence[str], compared: pd.DataFrame) -> list[str]:
@@ -667,8 +667,7 @@ def _columns(n_columns: int) -> str:
 
 def _as_text(table: pd.DataFrame) -> str:
     """Return a table as text, without its empty columns."""
-    used = table.dropna(axis=1, how="all")
-    used = used.rename_axis(None)
+    used = table.dropna(axis=1, how="all").rename_axis(None)
     return used.to_string(float_format="{:.3f}".format, na_rep="")
 
 
