@@ -361,7 +361,7 @@ def _target(
 
 
 def _check_target(source: _File, target: _File, overwrite: bool | None = None) -> None:
-    """Refuse a file that cannot be written; overwrite is None without such an option."""
+    """Refuse a file that cannot be written; None is no option to overwrite IN."""
     if target.is_standard:
         return
     path = Path(target.path)
