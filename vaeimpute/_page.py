@@ -243,11 +243,11 @@ def _columns(findings: Findings) -> str:
         for name, found in zip(columns.index, columns.itertuples(), strict=True)
     )
     tools = (
-        '<form class="tools" id="columns-tools" role="search" hidden>'
+        '<div class="tools" id="columns-tools" role="search" hidden>'
         '<label>Find a column <input type="search" id="columns-search" '
         'autocomplete="off"></label><label><input type="checkbox" id="columns-gaps"> '
         'Only with missing cells</label><span id="columns-status" role="status"></span>'
-        "</form>"
+        "</div>"
     )
     caption = "All columns: missing cells, errors in hidden cells, and what to look at"
     return (
@@ -467,7 +467,8 @@ def _level_bars(found: Distribution, names: tuple[str, str]) -> str:
     )
     heads = "".join(f'<th scope="col">{x}</th>' for x in names)
     return (
-        '<div class="scroll"><table><thead><tr><th scope="col">level</th>'
+        '<div class="scroll"><table><caption class="hidden">Shares of levels</caption>'
+        '<thead><tr><th scope="col">level</th>'
         f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
