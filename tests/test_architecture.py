@@ -17,10 +17,10 @@ PACKAGE = Path(vaeimpute.__file__).parent
 FLOORS = [
     [
         *("_dtypes", "_files", "_copies", "_scales"),
-        *("_threads", "_progress", "_row_streams", "_row_sample", "_atomic_files"),
+        *("_threads", "_notebook", "_row_streams", "_row_sample", "_atomic_files"),
         "_charts",
     ],
-    ["_levels", "_containers", "_numpy_ops", "_backends", "_dask"],
+    ["_levels", "_containers", "_numpy_ops", "_backends", "_dask", "_progress"],
     ["_columns", "amputation", "metrics", "datasets"],
     [
         *("_tables", "_encoding", "_likelihoods", "_factor_analysis"),
@@ -51,7 +51,7 @@ FLOOR_OF = {module: floor for floor, row in enumerate(FLOORS) for module in row}
 # Slow to import or not installed with the package: only inside functions.
 LATE_IMPORTS = {
     *("keras", "tensorflow", "jax", "torch"),
-    *("matplotlib", "polars", "pyarrow", "dask"),
+    *("matplotlib", "polars", "pyarrow", "dask", "IPython"),
 }
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from vaeimpute._notebook import without_start_up_noise
+
 
 class Backend:
     """What all backends do alike, and what each has to do its own way.
@@ -268,8 +270,11 @@ def current() -> Backend:
     NotImplementedError
         If it is one for which nothing here is written.
     """
-    import keras
+    with without_start_up_noise() as is_quiet:
+        import keras
 
+        if is_quiet:
+            keras.distribution.list_devices()  # the search for them is told, too
     name = keras.backend.backend()
     if name not in _BACKENDS:
         raise NotImplementedError(

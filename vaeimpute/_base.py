@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, metadata
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar
@@ -42,8 +43,32 @@ _AUTO = StrOptions({"auto"})
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 
 
+def _documentation():
+    """Return the address of the documentation that the package was installed with."""
+    try:
+        urls = metadata("vaeimpute").get_all("Project-URL", [])
+    except PackageNotFoundError:  # run from its sources
+        return ""
+    by_label = dict(url.split(", ", 1) for url in urls)
+    return by_label.get("Documentation", "").rstrip("/")
+
+
 class TableEstimator(BaseEstimator):
     """An estimator of tables: checks them, and is fitted wholly or not at all."""
+
+    _doc_link_module = "vaeimpute"
+
+    @property
+    def _doc_link_template(self):
+        page = "generated/{estimator_module}.{estimator_name}.html"
+        return f"{_documentation()}/{page}"
+
+    def _get_doc_link(self):
+        """Return where this class is documented; nothing while that is no address.
+
+        scikit-learn links to it from what a notebook shows of an estimator.
+        """
+        return super()._get_doc_link() if _documentation() else ""
 
     def __sklearn_tags__(self):
         """Return scikit-learn's tags: NaN is welcome."""

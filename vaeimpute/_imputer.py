@@ -188,8 +188,6 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     0
     """
 
-    _doc_link_module = "vaeimpute"
-
     _parameter_constraints: ClassVar[dict] = {
         **BaseVAE._parameter_constraints,
         "min_value": [Real, dict, "array-like", None],
@@ -291,8 +289,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         TypeError
             On cells that are neither text nor numbers.
         """
-        progress = Progress(self, X, y)
-        with self._all_or_nothing():
+        with self._all_or_nothing(), Progress(self, X, y) as progress:
             rows, missing = self._learn_columns(X)
             self._bounds()  # both raise before the training, not after it
             self._signs()
@@ -308,7 +305,6 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
                     UserWarning,
                     stacklevel=3,
                 )
-            progress.end()
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)

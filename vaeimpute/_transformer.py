@@ -146,7 +146,6 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
     ['vaetransformer0', 'vaetransformer1']
     """
 
-    _doc_link_module = "vaeimpute"
     _is_bottleneck = True
 
     _parameter_constraints: ClassVar[dict] = {
@@ -223,12 +222,10 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         TypeError
             On cells that are neither text nor numbers.
         """
-        progress = Progress(self, X, y)
-        with self._all_or_nothing():
+        with self._all_or_nothing(), Progress(self, X, y) as progress:
             rows, _ = self._learn_columns(X)
             self._check_n_components()
             self._learn_weights(rows, progress)
-            progress.end()
         return self
 
     def transform(self, X, return_std=False):
