@@ -515,3 +515,40 @@ def test_histograms_are_drawn_to_their_own_sum():
 def test_squares():
     assert squares([True, False, True]).count("mark") == 2
     assert squares([]).count("rect") == 0
+
+
+def test_regressions_are_left_out_of_wide_tables(monkeypatch):
+    monkeypatch.setattr("vaeimpute._findings.MAX_REGRESSED", 3)
+    X = make_table()[["x", "near", "noise"]]
+    names = ["mean", "knn", "iterative", "vae"]
+    found = find(X)
+    assert found.findings.comparison.overall.index.tolist() == names
+    assert "without chained regressions" not in found.html
+    X["flag"] = X["noise"] > 0  # two levels
+    found = find(X)
+    names.remove("iterative")
+    assert found.findings.comparison.overall.index.tolist() == names
+    assert "without chained regressions" in found.html
+
+
+@pytest.mark.parametrize(
+    ("n_inside", "n", "expected"),
+    [
+        (45, 50, "can be believed"),
+        (915, 1000, "can be believed"),
+        (88_500, 100_000, "can be believed"),  # surely less than 90 %, but so what
+        (80, 100, "too narrow"),
+        (990, 1000, "too wide"),
+    ],
+)
+def test_verdict_on_intervals(findings, n_inside, n, expected):
+    share = Share.counted(n_inside, n, 0.9)
+    changed = type(findings)(**(vars(findings) | {"coverage": share}))
+    [said] = [x for x in Verdict.of(changed).trust if "intervals" in x]
+    assert expected in said
+
+
+def test_few_cells_say_nothing_of_intervals(findings):
+    changed = vars(findings) | {"coverage": Share.counted(9, 10, 0.9)}
+    said = Verdict.of(type(findings)(**changed)).trust
+    assert not any("intervals" in x for x in said)

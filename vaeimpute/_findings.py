@@ -32,6 +32,9 @@ FEWEST_HIDDEN = 20
 #: Shares of the error of filling means that are avoided: well from the first on, partly
 #: from the second on.
 WELL, PARTLY = 0.5, 0.1
+#: With more columns, of numbers and of indicators of levels, regressions take longer
+#: than all else together: minutes for 150.
+MAX_REGRESSED = 100
 #: Share of the observed numbers at either end that is the edge.
 _EDGE = 0.01
 #: Probability that a table without an odd cell is said to have one.
@@ -249,6 +252,12 @@ class _IncompleteTable:
         """Which columns hold numbers, dates or durations."""
         return np.array([column.kind == "numeric" for column in self.schema.columns])
 
+    @property
+    def n_encoded(self) -> int:
+        """Columns that imputers of numbers get: numbers and indicators of levels."""
+        columns = self.schema.columns
+        return sum(1 if x.kind == "numeric" else len(x.levels or ()) for x in columns)
+
     def sample(self, max_rows: int, generator: np.random.RandomState):
         """Return the table, or so many of its rows, in their order."""
         n_rows = len(self.frame)
@@ -304,6 +313,8 @@ class _Trial:
         said = []
         nominal = imputer.categorical_features
         imputers = default_imputers(categorical_features=nominal)
+        if table.n_encoded > MAX_REGRESSED:
+            del imputers["iterative"]
         imputers["vae"] = _Witness(imputer, said)
         comparison = compare_imputers(
             table.frame,

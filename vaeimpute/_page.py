@@ -25,6 +25,7 @@ from vaeimpute._charts import bar, mirrored, span, squares
 from vaeimpute._findings import (
     FEWEST_HIDDEN,
     LEVEL,
+    MAX_REGRESSED,
     PARTLY,
     WELL,
     Distribution,
@@ -218,8 +219,9 @@ def _table(
     """Return a table that scrolls by itself; heads are classes and texts."""
     head = "".join(f'<th scope="col" class="{c}">{x}</th>' for c, x in heads)
     name = f' id="{id_}"' if id_ else ""
+    kind = "scroll tall" if id_ else "scroll"
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}">'
+        f'<div class="{kind}" role="region" tabindex="0" aria-label="{caption}">'
         f"<table{name}><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -399,10 +401,16 @@ def _imputers(findings: Findings) -> str:
         *(("graph", "Wrong levels"), ("number", "Columns it is enough for")),
     ]
     advice = "</p><p>".join(text(x) for x in comparison.advice.split("\n"))
+    caption = f"Errors of {len(rows)} imputers in the same hidden cells"
+    if "iterative" not in comparison.overall.index:
+        caption += (
+            ", without chained regressions, which take too long with more than "
+            f"{MAX_REGRESSED} columns"
+        )
     return (
         "<p>From simple to complex. An imputer is enough for a column if it is the "
         "simplest that is not clearly worse than the best.</p>"
-        f"{_table('Errors of four imputers in the same hidden cells', heads, rows)}"
+        f"{_table(caption, heads, rows)}"
         f"<p>{advice}</p>"
     )
 

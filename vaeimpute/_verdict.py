@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from vaeimpute._findings import LEVEL, Findings, Share
+from vaeimpute._findings import FEWEST_HIDDEN, LEVEL, Findings, Share
 
 #: With fewer hidden cells in all, nothing is said of how good anything is.
 _FEWEST_CELLS = 50
 #: Columns that are named in one sentence, and letters of one name.
 _MAX_NAMED, _MAX_LETTERS = 5, 40
+#: Shares that differ by less are the same to a reader, chance or not.
+_NEGLIGIBLE = 0.02
 #: Share of missing cells from which on a column is warned of.
 _MOSTLY_MISSING = 0.5
 
@@ -113,8 +115,11 @@ def _advice(findings: Findings) -> tuple[str, tuple[str, ...]]:
         )
         return "Filling will not help", (said,)
     if chosen == "vae":
-        said = f"Fill with VAEImputer: {_against(findings, 'vae', 'mean')}."
-        return "Fill it with VAEImputer", (said, "No simpler imputer was as good.")
+        said = (
+            f"Fill with VAEImputer ({_errors(findings, 'vae')}; by means and the most "
+            f"usual levels: {_errors(findings, 'mean')}). Nothing simpler is as good."
+        )
+        return "Fill it with VAEImputer", (said,)
     said = (
         f"Fill with {IMPUTERS.get(chosen, chosen)}: simpler than VAEImputer, and as "
         f"good ({_errors(findings, chosen)}; VAEImputer: {_errors(findings, 'vae')})."
@@ -123,20 +128,16 @@ def _advice(findings: Findings) -> tuple[str, tuple[str, ...]]:
     return "Something simpler is as good", (said, more)
 
 
-def _against(findings: Findings, name: str, other: str) -> str:
-    return f"{_errors(findings, name)}, against {_errors(findings, other)} of means"
-
-
 def _errors(findings: Findings, name: str) -> str:
     """Return the errors of an imputer in words."""
     if name not in findings.comparison.overall.index:
         return "not known"
     row, words = findings.comparison.overall.loc[name], []
     if pd.notna(row["numbers"]):
-        words.append(f"{row['numbers']:.2f} SD off in numbers")
+        words.append(f"numbers {row['numbers']:.2f} SD off")
     if pd.notna(row["levels"]):
         words.append(f"{row['levels']:.0%} of levels wrong")
-    return " and ".join(words) or "not known"
+    return ", ".join(words) or "not known"
 
 
 def _exceptions(findings: Findings) -> tuple[str, ...]:
@@ -158,7 +159,7 @@ def _predictability(findings: Findings) -> tuple[str, ...]:
     if findings.n_missing:
         columns = columns[columns["n_imputed"] > 0]
     said = {
-        "well": "Well filled, with at least half of the mean's error avoided: {}.",
+        "well": "Well filled, half or more of the mean's squared error avoided: {}.",
         "partly": "Partly filled, better than by the mean but not by much: {}.",
         "hardly": "Hardly better than the mean: {}.",
         "untested": "Not tested, for too few observed cells: {}.",
@@ -173,27 +174,31 @@ def _certainty(findings: Findings) -> tuple[str, ...]:
     """Say whether intervals and probabilities can be believed."""
     said = []
     numbers, levels = findings.coverage, findings.certainty
-    if numbers.n:
+    if numbers.n >= FEWEST_HIDDEN:
         words = (
             f"{numbers.share:.0%} of hidden numbers lay within their "
             f"{LEVEL:.0%} intervals ({_ends(numbers)} by chance)"
         )
-        if numbers.is_as_expected:
+        if _is_close(numbers):
             said.append(f"VAEImputer's intervals can be believed: {words}.")
         else:
             size = "narrow" if numbers.share < numbers.expected else "wide"
             said.append(f"VAEImputer's intervals are too {size}: {words}.")
-    if levels.n:
+    if levels.n >= FEWEST_HIDDEN:
         words = (
             f"it was {levels.expected:.0%} sure of hidden levels, of which "
             f"{levels.share:.0%} were right"
         )
-        if levels.is_as_expected:
+        if _is_close(levels):
             said.append(f"Its probabilities can be believed: {words}.")
         else:
             how = "sure" if levels.share < levels.expected else "unsure"
             said.append(f"Its probabilities are too {how}: {words}.")
     return tuple(said)
+
+
+def _is_close(share: Share) -> bool:
+    return share.is_as_expected or abs(share.share - share.expected) <= _NEGLIGIBLE
 
 
 def _ends(share: Share) -> str:
