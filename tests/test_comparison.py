@@ -71,6 +71,7 @@ def plain():
 def test_on_independent_columns_the_mean_is_as_good():
     found = compare_imputers(frame(noise()), plain(), random_state=0)
     assert (found.by_column["enough"] == "mean").all()
+    assert found.chosen == "mean"
     assert " mean " in f" {found.advice.splitlines()[0]}"
     assert found.advice.splitlines()[0].endswith("use it.")
     assert found.advice.startswith(
@@ -84,6 +85,7 @@ def test_on_a_linear_table_regressions_are_advised():
     imputers = {**plain(), "late": plain()["iterative"]}
     found = compare_imputers(X, imputers, random_state=0)
     assert (found.by_column["enough"] == "iterative").all()
+    assert found.chosen == "iterative"
     assert found.advice.startswith(
         "iterative is better than anything simpler, clearly so on 5 of 5 columns"
     )
@@ -192,11 +194,13 @@ def test_cells_left_empty_are_a_failure():
     failure = found.overall.loc["none", "failure"]
     assert failure.startswith("ValueError: Column 'a': got 4 hidden cells with 4 left")
     assert found.advice.startswith("Only zero filled this table.")
+    assert found.chosen == "zero"
 
 
 def test_all_may_fail():
     found = compare_imputers(frame(noise(40)), {"crash": Crash("crash")})
     assert found.advice.startswith("No imputer filled this table.")
+    assert found.chosen is None
     assert "RuntimeError" in str(found)
 
 
