@@ -14,7 +14,7 @@ from vaeimpute._charts import mirrored, squares
 from vaeimpute._columns import Column
 from vaeimpute._findings import Share
 from vaeimpute._findings import _levels as level_counts
-from vaeimpute._page import page, shown, text
+from vaeimpute._page import _ticks, page, shown, text
 from vaeimpute._verdict import Verdict
 from vaeimpute.comparison import default_imputers
 from vaeimpute.report import report
@@ -425,6 +425,12 @@ def test_names_and_cells_stay_text(made):
     assert QUOTED in words
 
 
+def test_letters_that_turn_text_are_seen():
+    html = find(make_table().rename(columns={"near": "\u202eturned"})).html
+    assert "\u202e" not in html
+    assert "\\u202eturned" in html
+
+
 def test_long_names_are_cut_and_kept_in_full():
     name = "n" * 500
     html = find(make_table().rename(columns={"near": name})).html
@@ -503,13 +509,37 @@ def test_notebook_shows_the_page_in_a_frame(made):
 
 
 def test_histograms_are_drawn_to_their_own_sum():
-    drawn = mirrored([3, 1], [0, 8], ["0", "1"], "t", "d", ("a", "b"), "id")
+    drawn = mirrored([3, 1], [0, 8], [(0, "0"), (1, "1")], "t", "d", ("a", "b"), "id")
     bars = re.findall(r'<rect class="(\w+)"[^>]*height="([\d.]+)"', drawn)
     height = {"observed": [], "model": []}
     for name, size in bars:
         height[name].append(float(size))
     assert height["model"] == [62.0]  # all of it, the tallest bar
     assert height["observed"] == pytest.approx([0.75 * 62, 0.25 * 62], abs=0.1)
+
+
+def test_texts_of_a_histogram_are_clear_of_its_bars():
+    drawn = mirrored([1, 1], [1, 1], [(0, "0"), (1, "1")], "t", "d", ("a", "b"), "id")
+    bars = re.findall(r'<rect[^>]* y="([\d.]+)"[^>]*height="([\d.]+)"', drawn)
+    ends = [(float(y), float(y) + float(height)) for y, height in bars]
+    for text_end in map(float, re.findall(r'<text[^>]* y="([\d.]+)"', drawn)):
+        for start, end in ends:
+            assert text_end < start or text_end - 11 >= end  # letters are 11 high
+
+
+@pytest.mark.parametrize(
+    ("edges", "expected"),
+    [
+        ((0.0, 1.0, 2.0, 3.0), [(0, "0"), (0.5, "1.5"), (1, "3")]),
+        ((1.5, 2.5, 3.5), [(0.25, "2"), (0.75, "3")]),  # a bin each for 2 and 3
+        (
+            tuple(pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-05"])),
+            [(0, "2020-01-01"), (0.5, "2020-01-03"), (1, "2020-01-05")],
+        ),
+    ],
+)
+def test_labels_stand_where_their_values_are(edges, expected):
+    assert _ticks(edges) == expected
 
 
 def test_squares():

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+#: Share of the width, at either end, in which labels start or end at their place.
+_END = 0.1
 #: A picture of two histograms, in units of its own.
-_WIDTH, _HALF, _MARGIN = 320, 62, 18
+_WIDTH, _HALF, _MARGIN, _BASELINE = 320, 62, 18, 13
 
 
 def bar(share: float, mark: float | None = None) -> str:
@@ -50,7 +52,7 @@ def squares(filled: Sequence[bool]) -> str:
 def mirrored(
     above: Sequence[float],
     below: Sequence[float],
-    ticks: Sequence[str],
+    ticks: Iterable[tuple[float, str]],
     title: str,
     description: str,
     names: tuple[str, str],
@@ -62,8 +64,8 @@ def mirrored(
     ----------
     above, below : array of shape (n_bins,)
         Counts; each histogram is drawn to its own sum.
-    ticks : sequence of str
-        Labels, spread evenly from the left end to the right.
+    ticks : iterable of tuple
+        Labels, and where they stand, from 0 to 1.
     title, description : str
         For screen readers.
     names : tuple of str
@@ -73,35 +75,38 @@ def mirrored(
     """
     shares = [[x / max(sum(counts), 1) for x in counts] for counts in (above, below)]
     top = max(max(x, default=0) for x in shares) or 1.0
-    width, parts = _WIDTH / len(above), []
-    for shares_of_one, name, sign in zip(
-        shares, ("observed", "model"), (-1, 1), strict=True
-    ):
-        for k, share in enumerate(shares_of_one):
-            height = _HALF * share / top
-            y = _HALF + _MARGIN / 2 + sign * _MARGIN / 2 - (height if sign < 0 else 0)
-            if share:
-                parts.append(
-                    f'<rect class="{name}" x="{k * width + 0.5:.1f}" y="{y:.1f}" '
-                    f'width="{width - 1:.1f}" height="{height:.1f}" '
-                    'fill="currentColor"/>'
-                )
-    middle = _HALF + _MARGIN / 2 + 4
-    parts += _labels(ticks, middle)
-    bottom = 2 * _HALF + _MARGIN
-    parts += [_text(0, 10, names[0], "start"), _text(0, bottom, names[1], "start")]
+    up, down = ([_HALF * x / top for x in counts] for counts in shares)
+    # From above: a name, bars, labels, bars, a name.
+    upper, lower = _MARGIN + _HALF, 2 * _MARGIN + _HALF
+    parts = [
+        *_bars(up, [upper - x for x in up], "observed"),
+        *_bars(down, [lower] * len(down), "model"),
+        *_labels(ticks, upper + _BASELINE),
+        _text(0, _BASELINE, names[0], "start"),
+        _text(0, lower + _HALF + _BASELINE, names[1], "start"),
+    ]
     return (
-        f'<svg class="histogram" role="img" viewBox="0 0 {_WIDTH} {bottom + 4}" '
+        f'<svg class="histogram" role="img" '
+        f'viewBox="0 0 {_WIDTH} {3 * _MARGIN + 2 * _HALF}" '
         f'aria-labelledby="{id_}-t {id_}-d"><title id="{id_}-t">{escape(title)}</title>'
         f'<desc id="{id_}-d">{escape(description)}</desc>{"".join(parts)}</svg>'
     )
 
 
-def _labels(ticks: Sequence[str], y: float) -> Iterable[str]:
-    last = max(len(ticks) - 1, 1)
-    for k, tick in enumerate(ticks):
-        anchor = "start" if k == 0 else "end" if k == last else "middle"
-        yield _text(_WIDTH * k / last, y, tick, anchor)
+def _bars(heights: Sequence[float], tops: Sequence[float], name: str) -> Iterable[str]:
+    width = _WIDTH / max(len(heights), 1)
+    for k, (height, y) in enumerate(zip(heights, tops, strict=True)):
+        if height:
+            yield (
+                f'<rect class="{name}" x="{k * width + 0.5:.1f}" y="{y:.1f}" '
+                f'width="{width - 1:.1f}" height="{height:.1f}" fill="currentColor"/>'
+            )
+
+
+def _labels(ticks: Iterable[tuple[float, str]], y: float) -> Iterable[str]:
+    for at, label in ticks:
+        anchor = "start" if at < _END else "end" if at > 1 - _END else "middle"
+        yield _text(_WIDTH * at, y, label, anchor)
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

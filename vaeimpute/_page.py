@@ -109,7 +109,11 @@ def text(value: Any) -> str:
     Letters that steer the direction of what follows, and control characters, are
     written as their codes.
     """
-    return escape("".join(map(_visible, str(value))))
+    return escape(_plain(value))
+
+
+def _plain(value: Any) -> str:
+    return "".join(map(_visible, str(value)))
 
 
 def _visible(letter: str) -> str:
@@ -448,20 +452,30 @@ def _card(name: Hashable, found: Distribution, id_: str) -> str:
     names = f"observed ({n_observed:,})", f"imputed ({n_imputed:,})"
     if found.levels:
         return f"<figure><h3>{_name(name)}</h3>{_level_bars(found, names)}</figure>"
-    ends = (found.edges[0], found.edges[len(found.edges) // 2], found.edges[-1])
-    ticks = [text_of for text_of in map(shown, ends)]
     said = "; ".join(
         f"{who}: median {shown(q[1])}, half between {shown(q[0])} and {shown(q[2])}"
         for who, q in zip(
             names, (found.observed_quartiles, found.imputed_quartiles), strict=True
         )
     )
-    title = f"{shortened(name)}: observed and imputed numbers"
-    picture = mirrored(found.observed, found.imputed, ticks, title, said, names, id_)
+    title = f"{_plain(shortened(name))}: observed and imputed numbers"
+    picture = mirrored(
+        found.observed, found.imputed, _ticks(found.edges), title, said, names, id_
+    )
     return (
         f"<figure><h3>{_name(name)}</h3>{picture}"
         f"<figcaption>{text(said.capitalize())}.</figcaption></figure>"
     )
+
+
+def _ticks(edges: Sequence[Any]) -> list[tuple[float, str]]:
+    """Return labels of the ends and the middle; of bins of one number, that number."""
+    low, high, at = edges[0], edges[-1], (0.0, 0.5, 1.0)
+    if isinstance(low, float) and low % 1 == 0.5 and high - low == len(edges) - 1:
+        half = 0.5 / (len(edges) - 1)
+        return [(half, shown(low + 0.5)), (1 - half, shown(high - 0.5))]
+    values = (low, low + (high - low) / 2, high)
+    return [(place, shown(value)) for place, value in zip(at, values, strict=True)]
 
 
 def _level_bars(found: Distribution, names: tuple[str, str]) -> str:
