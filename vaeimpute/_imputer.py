@@ -151,7 +151,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         Fitted if `add_indicator`.
     n_features_in_ : int
         Columns seen at `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if all are strings.
 
     See Also

@@ -43,7 +43,7 @@ class VAEOutlierDetector(OutlierMixin, ImputerBased):
         training rows' scores.
     n_features_in_ : int
         Columns seen at `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if all are strings.
 
     See Also

@@ -147,7 +147,7 @@ class VAEClassifier(ClassifierMixin, _VAESupervised):
         Fitted to the columns of X and, as the last one, the labels.
     n_features_in_ : int
         Columns of X seen at `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if all are strings.
 
     See Also
@@ -254,7 +254,7 @@ class VAERegressor(RegressorMixin, _VAESupervised):
         Fitted to the columns of X and, as the last one, the numbers to predict.
     n_features_in_ : int
         Columns of X seen at `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if all are strings.
 
     See Also

@@ -367,7 +367,7 @@ class MultipleImputationRegressor(RegressorMixin, _MultipleImputation):
     estimators_ : list of n_imputations fitted estimators
     n_features_in_ : int
         Columns seen at `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if all are strings.
 
     See Also
@@ -448,7 +448,7 @@ class MultipleImputationClassifier(ClassifierMixin, _MultipleImputation):
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Columns seen at `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if all are strings.
 
     See Also

@@ -282,7 +282,7 @@ def crps(
 ) -> float:
     """Return the continuous ranked probability score, in standard deviations.
 
-    For each hidden cell x with draws x_1, ..., x_m the score is
+    For each hidden cell x with draws x_1, ..., x_m the score is ::
 
         mean_k |x_k - x| - 1 / (2 m (m - 1)) sum_kl |x_k - x_l|
 
@@ -385,7 +385,7 @@ def interval_score(
 ) -> float:
     """Return the mean interval score of Winkler, in standard deviations.
 
-    A hidden cell x with the central interval from l to u has the score
+    A hidden cell x with the central interval from l to u has the score ::
 
         (u - l) + 2 / alpha max(l - x, 0) + 2 / alpha max(x - u, 0)
 
