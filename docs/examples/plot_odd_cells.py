@@ -1,0 +1,79 @@
+"""
+Find suspicious cells
+=====================
+
+`cell_scores` hides each cell in turn, predicts it from the rest of its row and says
+how unlikely the observed value is: 3 means that one cell in twenty is as odd, 7 that
+one in a thousand is.
+"""
+
+# %%
+# Plant ten typing errors of three kinds.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from vaeimpute import VAEImputer
+from vaeimpute.datasets import load_penguins
+
+penguins = load_penguins().dropna(ignore_index=True)
+rng = np.random.default_rng(0)
+rows = rng.choice(len(penguins), size=10, replace=False)
+typed = penguins.copy()
+typed.loc[rows[:3], "body_mass_g"] *= 10  # a zero too many
+swapped = typed.loc[rows[3:6], ["bill_depth_mm", "bill_length_mm"]].to_numpy()
+typed.loc[rows[3:6], ["bill_length_mm", "bill_depth_mm"]] = swapped
+typed.loc[rows[6:], "species"] = [
+    "Gentoo" if species != "Gentoo" else "Adelie"
+    for species in typed.loc[rows[6:], "species"]
+]
+is_error = typed.ne(penguins)
+
+# %%
+# The model is fitted to the table as it was typed; nobody tells where the errors are.
+
+imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(typed)
+scores = imputer.cell_scores(typed)
+suspects = scores.stack().nlargest(16).rename("score").to_frame()
+suspects["typed"] = [typed.at[cell] for cell in suspects.index]
+suspects["is an error"] = [is_error.at[cell] for cell in suspects.index]
+suspects
+
+# %%
+# Rows with the largest scores, cell by cell. Planted errors have a frame. An error
+# makes its neighbours look odd as well: the row is worth a look.
+
+worst = scores.max(axis=1).nlargest(16).index
+names = [name for name in scores if name != "year"]
+
+figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
+picture = axes.imshow(
+    scores.loc[worst, names], cmap="magma_r", vmin=0, vmax=12, aspect="auto"
+)
+for at_row, row in enumerate(worst):
+    for at_column, name in enumerate(names):
+        if is_error.at[row, name]:
+            frame = plt.Rectangle(
+                (at_column - 0.46, at_row - 0.46),
+                *(0.92, 0.92),
+                fill=False,
+                edgecolor="tab:cyan",
+                linewidth=2.5,
+            )
+            axes.add_patch(frame)
+axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+axes.set_yticks(range(len(worst)), worst)
+axes.set(ylabel="penguin")
+figure.colorbar(picture, label="surprise (nats)")
+
+# %%
+# How many of the planted errors are among the cells that are looked at first?
+
+order = scores.stack().sort_values(ascending=False)
+found = is_error.stack().loc[order.index].cumsum()
+
+figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+axes.step(range(1, 61), found.iloc[:60], where="post")
+axes.axhline(is_error.to_numpy().sum(), color="black", linewidth=0.8)
+axes.set(xlabel="cells looked at, oddest first", ylabel="planted errors found")
+plt.show()

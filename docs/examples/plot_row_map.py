@@ -1,0 +1,65 @@
+"""
+A map of rows: VAETransformer and PCA
+=====================================
+
+`VAETransformer` reduces a table to a few numbers for each row, as PCA does, but takes
+gaps and columns of any kind.
+"""
+
+# %%
+# PCA needs complete numbers: levels are turned into indicators, and gaps are filled by
+# means. Here a quarter of the cells is missing, and no method is shown the species.
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from vaeimpute import VAETransformer
+from vaeimpute.amputation import ampute
+from vaeimpute.datasets import load_penguins
+
+penguins = load_penguins()
+X = ampute(penguins.drop(columns=["species", "year"]), fraction=0.25, random_state=0)
+
+numbers = pd.get_dummies(X, dtype=float).mask(
+    pd.DataFrame({"sex_male": X["sex"].isna(), "sex_female": X["sex"].isna()}).reindex(
+        columns=pd.get_dummies(X).columns, fill_value=False
+    )
+)
+pca = make_pipeline(SimpleImputer(), StandardScaler(), PCA(2)).fit_transform(numbers)
+
+# %%
+# The table as it is:
+
+reducer = VAETransformer(n_components=2, max_iter=50, random_state=0)
+components, deviations = reducer.fit(X).transform(X, return_std=True)
+
+# %%
+# Circles show how sure the place of a row is: the less of it is observed, the larger.
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+maps = {"means, then PCA": (left, pca), "VAETransformer": (right, components)}
+for title, (axes, points) in maps.items():
+    for species in penguins["species"].cat.categories:
+        at = (penguins["species"] == species).to_numpy()
+        axes.scatter(*points[at].T, s=14, alpha=0.7, label=species)
+    axes.set(title=title, xlabel="first component", ylabel="second component")
+right.scatter(
+    *components.T,
+    s=4000 * deviations.mean(axis=1) ** 2,
+    facecolors="none",
+    edgecolors="0.6",
+    linewidths=0.3,
+    zorder=0,
+)
+left.legend()
+
+# %%
+# The way back: what do places on the map stand for? A walk along the first component.
+
+ends = components[:, 0].min(), components[:, 0].max()
+walk = reducer.interpolate([ends[0], 0.0], [ends[1], 0.0], n_steps=7, latent=True)
+walk.round(1)
