@@ -19,7 +19,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-backends test-engines test-matrix fuzz audit lint format clean
+.PHONY: help demo docs test test-backends test-engines test-matrix fuzz audit lint \
+  format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +35,11 @@ demo: $(VENV)/.installed-plot ## fill the Palmer penguins; results in demo-outpu
 	@# TensorFlow logs its start-up to stderr; shown only if the demo fails.
 	@$(BIN)/python docs/examples/demo.py $(ARGS) 2> demo-output/stderr.log \
 	  || { cat demo-output/stderr.log >&2; exit 1; }
+
+docs: $(VENV)/.installed-docs ## make the site with its examples; in docs/_build/html
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m sphinx -W --keep-going -q \
+	  -d docs/_build/doctrees $(ARGS) docs docs/_build/html
+	@echo "The site begins at docs/_build/html/index.html"
 
 test: $(VENV)/.installed-dev ## run the tests and the docstring examples
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
@@ -79,6 +85,7 @@ format: $(VENV)/.installed-dev ## mend style and formatting
 clean: ## remove .venv, caches and everything made by the other targets
 	rm -rf $(VENV) demo-output build dist .coverage htmlcov
 	rm -rf .pytest_cache .ruff_cache
+	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
 	find vaeimpute tests docs -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
@@ -94,11 +101,17 @@ $(VENV)/.installed-plot: pyproject.toml | $(VENV)/pyvenv.cfg
 	@$(INSTALL) -e '.[plot]'
 	@touch $@
 
-# The extra `dev` contains `plot`, so the demo needs no second installation.
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "Installing vaeimpute and Sphinx into $(VENV) (some minutes) ..."
+	@$(INSTALL) -e '.[docs]'
+	@touch $@ $(VENV)/.installed-plot
+
+# The extra `dev` contains `plot` and `docs`, so that neither the demo nor the site needs
+# a second installation.
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo "Installing vaeimpute and its test tools into $(VENV) (some minutes) ..."
 	@$(INSTALL) -e '.[dev]'
-	@touch $@ $(VENV)/.installed-plot
+	@touch $@ $(VENV)/.installed-plot $(VENV)/.installed-docs
 
 # Ray and Spark are large: only `make test-engines` needs them.
 $(VENV)/.installed-engines: $(VENV)/.installed-dev
