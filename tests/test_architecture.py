@@ -33,7 +33,7 @@ FLOORS = [
     ["_imputer", "_transformer"],
     ["_imputer_based", "diagnostics._drawing"],
     [
-        *("_supervised", "_outliers"),
+        *("_supervised", "_outliers", "_encoded"),
         *("diagnostics._cells", "diagnostics._errors", "diagnostics._fits"),
         "diagnostics._missingness",
     ],
