@@ -33,6 +33,16 @@ class AnomalyMixin:
         -------
         log_density : ndarray of shape (n_samples,)
             Nats per row; 0 for a row with nothing observed.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+        >>> heavy = penguins.iloc[[0]].assign(body_mass_g=9_000.0)
+        >>> bool(imputer.score_samples(heavy) < imputer.score_samples(penguins).min())
+        True
         """
         check_is_fitted(self)
         return self._log_density(self._read(X))
@@ -50,6 +60,16 @@ class AnomalyMixin:
             Mean over the observed cells: of numbers the squared error of their
             standardised scores, of levels the squared distance between indicators and
             probabilities (Brier 1950). NaN for a row with nothing observed.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+        >>> error = imputer.reconstruction_error(penguins)
+        >>> error.shape, bool(error.min() >= 0)
+        ((344,), True)
         """
         check_is_fitted(self)
         rows = self._encoding.encode(self._read(X))
@@ -71,6 +91,16 @@ class AnomalyMixin:
             Length of the posterior's mean, in standard deviations of the normal that
             training draws latents to, of which draws are about the root of the number
             of latents away. 0 for a row with nothing observed.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+        >>> deviations = imputer.latent_deviation(penguins)
+        >>> deviations.shape, bool(deviations.min() > 0)
+        ((344,), True)
         """
         check_is_fitted(self)
         rows = self._encoding.encode(self._read(X))

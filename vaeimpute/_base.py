@@ -106,6 +106,16 @@ class TableEstimator(BaseEstimator):
             If a parameter is a function or another object that is no data; names it.
         OSError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import vaeimpute
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "unfitted.vae")
+        ...     vaeimpute.VAEImputer(max_iter=20).save(path)
+        ...     vaeimpute.load(path).max_iter
+        20
         """
         content = encode(self, {"vaeimpute": __version__})
         with replacing(Path(path).resolve()) as unfinished:
@@ -199,6 +209,21 @@ class BaseVAE(AnomalyMixin, GenerationMixin, CallbackSupportMixin, TableEstimato
         -------
         score : float
             Higher is better. Tables in other units are not comparable.
+
+        Raises
+        ------
+        ValueError
+            If no cell is observed in the columns that the model holds.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+        >>> swapped = penguins.assign(year=penguins["year"] + 10)
+        >>> imputer.score(penguins) > imputer.score(swapped)
+        True
         """
         check_is_fitted(self)
         values = self._read(X)

@@ -96,6 +96,17 @@ class GenerationMixin:
         ------
         ValueError
             If `a` or `b` is not one row of columns and levels seen at `fit`.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+        >>> light, heavy = {"body_mass_g": 3_000.0}, {"body_mass_g": 6_000.0}
+        >>> way = imputer.interpolate(light, heavy, n_steps=4)
+        >>> way["flipper_length_mm"].is_monotonic_increasing
+        True
         """
         check_is_fitted(self)
         check_count(n_steps, "n_steps", 2)

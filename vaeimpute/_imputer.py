@@ -31,7 +31,13 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     likeliest level (strings, categories, booleans) given all observed cells of
     its row. It starts as factor analysis and adds neural networks, column by
     column as far as they predict held-out cells better, so that plain defaults
-    suit small and large tables.
+    suit small and large tables: most need no parameter but `random_state`.
+
+    `fit` learns, `transform` fills, also rows that `fit` has not seen. Of the other
+    methods `impute_multiple` draws several tables that might be true,
+    `predict_interval`, `predict_std` and `predict_proba` say how sure each filled cell
+    is, `sample` and `interpolate` make new rows, `score_samples` and `cell_scores` find
+    odd rows and cells, and `save` keeps the model in a file.
 
     Parameters
     ----------
@@ -183,9 +189,13 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     ...         "size": ["S", "S", None, "M", "L", "L"],
     ...     }
     ... )
-    >>> filled = VAEImputer(random_state=0).fit_transform(table)
+    >>> imputer = VAEImputer(random_state=0)
+    >>> filled = imputer.fit_transform(table)
     >>> int(filled.isna().sum().sum())
     0
+    >>> imputer.transform(pd.DataFrame({"height": [1.98], "size": [None]}))
+       height size
+    0    1.98    L
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -288,6 +298,14 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
             cross, free text, or columns of a kind that is not supported.
         TypeError
             On cells that are neither text nor numbers.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from vaeimpute import VAEImputer
+        >>> table = pd.DataFrame({"width": [1.0, 2.0, None], "size": ["S", "L", "L"]})
+        >>> VAEImputer(random_state=0).fit(table).likelihoods_
+        {'width': 'normal', 'size': 'bernoulli'}
         """
         with self._all_or_nothing(), Progress(self, X, y) as progress:
             rows, missing = self._learn_columns(X)
@@ -380,6 +398,21 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         filled : DataFrame or ndarray of shape (n_samples, n_features_out)
             A table like `X`: same container, index, dtypes and observed cells.
             Arrays of integers come back as float64.
+
+        Raises
+        ------
+        ValueError
+            If `X` has other columns than the table of `fit`, or infinite values.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+        >>> row = penguins.loc[[3]]  # nothing but its species, island and year
+        >>> round(float(imputer.transform(row)["flipper_length_mm"].item()), -1)
+        190.0
         """
         check_is_fitted(self)
         answer = self._guesses
@@ -398,6 +431,15 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         Returns
         -------
         names : ndarray of str
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from vaeimpute import VAEImputer
+        >>> table = pd.DataFrame({"a": [1.0, 2.0, None], "b": [1.0, 3.0, 2.0]})
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), add_indicator=True).fit(table)
+        >>> imputer.get_feature_names_out().tolist()
+        ['a', 'b', 'missingindicator_a']
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)

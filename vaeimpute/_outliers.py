@@ -82,6 +82,10 @@ class VAEOutlierDetector(OutlierMixin, ImputerBased):
     >>> detector = VAEOutlierDetector(linear, contamination=0.01).fit(penguins)
     >>> int(detector.score_samples(penguins).argmin())
     7
+    >>> int(detector.predict(penguins)[7])
+    -1
+    >>> bool(detector.decision_function(penguins)[7] < 0)
+    True
     """
 
     _parameter_constraints: ClassVar[dict] = {

@@ -172,6 +172,8 @@ class VAEClassifier(ClassifierMixin, _VAESupervised):
     >>> classifier = VAEClassifier(random_state=0).fit(X, y)
     >>> classifier.predict([[1.0, np.nan], [8.0, 8.5]])
     array(['small', 'large'], dtype=object)
+    >>> bool(classifier.predict_proba([[1.0, np.nan]])[0, 1] > 0.9)  # 'small'
+    True
     """
 
     def predict_proba(self, X):
@@ -277,6 +279,8 @@ class VAERegressor(RegressorMixin, _VAESupervised):
     >>> regressor = VAERegressor(random_state=0).fit(X, part)
     >>> regressor.score(X, y) > 0.9
     True
+    >>> regressor.predict([[4.0]]).shape
+    (1,)
     """
 
     def predict(self, X):

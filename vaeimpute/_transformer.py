@@ -221,6 +221,15 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
             one), and where `VAEImputer` does.
         TypeError
             On cells that are neither text nor numbers.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAETransformer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> reducer = VAETransformer(hidden_layer_sizes=(), random_state=0)
+        >>> bool(reducer.fit(penguins).explained_variance_ratio_.sum() > 0.5)
+        True
         """
         with self._all_or_nothing(), Progress(self, X, y) as progress:
             rows, _ = self._learn_columns(X)
@@ -245,6 +254,16 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
             Or a frame, see `set_output`.
         std : ndarray of shape (n_samples, n_components)
             Only if `return_std`.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAETransformer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> reducer = VAETransformer(hidden_layer_sizes=(), random_state=0)
+        >>> means, std = reducer.fit(penguins).transform(penguins, return_std=True)
+        >>> bool((std[3] > std[0]).all())  # of row 3 no measurement is known
+        True
         """
         check_is_fitted(self)
         rows = self._encoding.encode(self._read(X))
@@ -268,6 +287,22 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         table : DataFrame or ndarray of shape (n_samples, n_features)
             With the columns and dtypes of the table of `fit`: conditional means and
             likeliest levels.
+
+        Raises
+        ------
+        ValueError
+            If `X` has not `n_components` columns of finite numbers.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAETransformer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> reducer = VAETransformer(hidden_layer_sizes=(), random_state=0)
+        >>> components = reducer.fit_transform(penguins)
+        >>> rebuilt = reducer.inverse_transform(components)
+        >>> bool((rebuilt["species"] == penguins["species"]).mean() > 0.9)
+        True
         """
         check_is_fitted(self)
         return self._decode(self._to_latents(X, "X"))
@@ -294,6 +329,17 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         ValueError
             If `a` or `b` is not one row of columns and levels seen at `fit`, or not a
             point of `n_components` numbers.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAETransformer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> reducer = VAETransformer(hidden_layer_sizes=(), random_state=0)
+        >>> reducer = reducer.fit(penguins)
+        >>> way = reducer.interpolate([-1, 0], [1, 0], n_steps=3, latent=True)
+        >>> reducer.transform(way).shape
+        (3, 2)
         """
         if not latent:
             return super().interpolate(a, b, n_steps)

@@ -197,6 +197,15 @@ class UncertaintyMixin:
             In the column's units, of dates and durations in seconds; a frame of pandas
             where `X` is one. 0 where `X` is observed, NaN in columns of levels and
             text, and where nothing is known.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.datasets import load_penguins
+        >>> penguins = load_penguins()
+        >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+        >>> bool(imputer.predict_std(penguins).loc[3, "body_mass_g"] > 100)  # grams
+        True
         """
         check_is_fitted(self)
         X = self._check_table(X)

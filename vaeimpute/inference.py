@@ -42,10 +42,10 @@ from vaeimpute._predictive import check_confidence_level
 class Pooled:
     """Estimates pooled over imputed tables.
 
-    All arrays have shape (n_parameters,), in the parameters' order; of one parameter,
-    they are numbers.
+    Made by `pool`. All arrays have shape (n_parameters,), in the parameters' order; of
+    one parameter, they are numbers.
 
-    Attributes
+    Parameters
     ----------
     estimate : ndarray
         Means over the tables.
@@ -62,8 +62,15 @@ class Pooled:
     covariance : ndarray of shape (n_parameters, n_parameters) or None
         Total covariance of the estimates, where those of the tables were given.
     n_tables : int
-    names : Index or None
+    names : Index or None, default=None
         Names of the parameters, where they were given.
+
+    Examples
+    --------
+    >>> from vaeimpute.inference import pool
+    >>> pooled = pool([1.9, 2.1, 2.0], [0.04, 0.04, 0.05], dof_complete=98)
+    >>> round(float(pooled.fraction_missing_information), 2), pooled.n_tables
+    (0.29, 3)
     """
 
     estimate: np.ndarray
@@ -85,6 +92,18 @@ class Pooled:
         Returns
         -------
         lower, upper : ndarray of shape (n_parameters,)
+
+        Raises
+        ------
+        ValueError
+            If `confidence_level` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from vaeimpute.inference import pool
+        >>> pooled = pool([1.9, 2.1, 2.0], [0.04, 0.04, 0.05], dof_complete=98)
+        >>> [round(float(end), 1) for end in pooled.interval()]
+        [1.5, 2.5]
         """
         check_confidence_level(confidence_level)
         reach = stats.t.ppf(0.5 + 0.5 * confidence_level, self.dof)
@@ -92,12 +111,53 @@ class Pooled:
         return self.estimate - reach, self.estimate + reach
 
     def p_value(self, null: ArrayLike = 0.0) -> Any:
-        """Return two-sided p-values of parameters that equal those of `null`."""
+        """Return two-sided p-values of parameters that equal those of `null`.
+
+        Parameters
+        ----------
+        null : float or array-like of shape (n_parameters,), default=0.0
+
+        Returns
+        -------
+        p_value : ndarray of shape (n_parameters,)
+            By Student's t with the pooled degrees of freedom.
+
+        Examples
+        --------
+        >>> from vaeimpute.inference import pool
+        >>> pooled = pool([1.9, 2.1, 2.0], [0.04, 0.04, 0.05], dof_complete=98)
+        >>> bool(pooled.p_value() < 0.001), bool(pooled.p_value(null=2.0) > 0.9)
+        (True, True)
+        """
         distance = np.abs(self.estimate - np.asarray(null)) / self.standard_error
         return 2.0 * stats.t.sf(distance, self.dof)
 
     def summary(self, confidence_level: float = 0.95) -> pd.DataFrame:
-        """Return a table with a row for each parameter."""
+        """Return a table with a row for each parameter.
+
+        Parameters
+        ----------
+        confidence_level : float in (0, 1), default=0.95
+
+        Returns
+        -------
+        table : DataFrame of shape (n_parameters, 7)
+            Estimates, their standard errors and degrees of freedom, p-values of being
+            zero, ends of intervals, and the fraction of missing information.
+
+        Raises
+        ------
+        ValueError
+            If `confidence_level` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from vaeimpute.inference import pool
+        >>> pooled = pool([1.9, 2.1, 2.0], [0.04, 0.04, 0.05], dof_complete=98)
+        >>> pooled.summary()[["estimate", "lower", "upper"]].round(1)
+           estimate  lower  upper
+        0       2.0    1.5    2.5
+        """
         lower, upper = self.interval(confidence_level)
         columns = {
             "estimate": self.estimate,
@@ -125,7 +185,7 @@ def pool(
     variances : array-like of shape (n_tables,), (n_tables, n_parameters) or \
 (n_tables, n_parameters, n_parameters)
         Squares of the estimates' standard errors, or their covariances.
-    dof_complete : float, default=inf
+    dof_complete : float, default=np.inf
         Degrees of freedom that the estimates would have without missing cells, such as
         rows minus coefficients of a regression.
 
@@ -224,7 +284,7 @@ def sensitivity(
         Shifts of the column's drawn cells, as of `VAEImputer.impute_multiple`; those
         of several columns go together step by step.
     n_imputations : int, default=5
-    dof_complete : float, default=inf
+    dof_complete : float, default=np.inf
         As in `pool`.
     random_state : int, RandomState instance or None, default=None
         All steps have the same draws, but for their shifts.
@@ -316,6 +376,12 @@ class _MultipleImputation(MetaEstimatorMixin, ImputerBased):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            If `y` is missing, as a whole or in a cell, or of another length than `X`,
+            and as `VAEImputer.fit` and that of the estimator.
         """
         if y is None:
             raise ValueError(
@@ -395,6 +461,8 @@ class MultipleImputationRegressor(RegressorMixin, _MultipleImputation):
     >>> model = MultipleImputationRegressor(LinearRegression(), imputer, random_state=0)
     >>> model.fit(X, penguins["body_mass_g"]).score(X, penguins["body_mass_g"]) > 0.7
     True
+    >>> model.predict(X.assign(bill_depth_mm=None)).shape
+    (342,)
     """
 
     def __sklearn_tags__(self):
@@ -478,6 +546,8 @@ class MultipleImputationClassifier(ClassifierMixin, _MultipleImputation):
     ... )
     >>> model.fit(X, penguins["species"]).score(X, penguins["species"]) > 0.9
     True
+    >>> model.predict(X[:2]), model.predict_proba(X[:2]).shape
+    (array(['Adelie', 'Adelie'], dtype=object), (2, 3))
     """
 
     def _checked_target(self, y):

@@ -131,7 +131,7 @@ def transform_dataset(
         Fitted.
     source : path, pyarrow.dataset.Dataset, callable or dask.dataframe.DataFrame
         As of `fit_dataset`.
-    sink : path, optional
+    sink : path, default=None
         Of the folder to be made; None with a table of Dask, and only then.
 
     Returns
@@ -148,6 +148,22 @@ def transform_dataset(
         If a file cannot be read, has other columns or types than the first, or changed
         meanwhile, if an unfinished folder is of another source or model, or if there is
         a sink for a table of Dask, or none for another source.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import pandas as pd
+    >>> from vaeimpute import VAEImputer
+    >>> from vaeimpute.datasets import load_penguins
+    >>> from vaeimpute.streaming import transform_dataset
+    >>> penguins = load_penguins()
+    >>> imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(penguins)
+    >>> def pieces():
+    ...     return iter([penguins[:200], penguins[200:]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sink = transform_dataset(imputer, pieces, os.path.join(folder, "filled"))
+    ...     print([len(pd.read_parquet(part)) for part in sorted(sink.iterdir())])
+    [200, 144]
     """
     check_is_fitted(imputer)
     if is_dask_frame(source):
