@@ -37,6 +37,7 @@ demo: $(VENV)/.installed-plot ## fill the Palmer penguins; results in demo-outpu
 	  || { cat demo-output/stderr.log >&2; exit 1; }
 
 docs: $(VENV)/.installed-docs ## make the site with its examples; in docs/_build/html
+	@echo "Running the examples and writing the pages (about two minutes) ..."
 	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m sphinx -W --keep-going -q \
 	  -d docs/_build/doctrees $(ARGS) docs docs/_build/html
 	@echo "The site begins at docs/_build/html/index.html"

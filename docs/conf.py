@@ -31,7 +31,6 @@ autodoc_default_options = {
 }
 # Signatures are shown without types: docstrings say more.
 autodoc_typehints = "none"
-add_module_names = False
 numpydoc_show_class_members = False
 
 myst_heading_anchors = 3  # links to titles, such as (large_tables.md#dask)
@@ -45,6 +44,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("vaeimpute",),
     "abort_on_example_error": True,
+    "capture_repr": ("_repr_html_",),
     "matplotlib_animations": False,
     "show_memory": False,
     "show_signature": False,

@@ -7,7 +7,7 @@ eleven nobody knows the sex.
 """
 
 # %%
-# A map of the gaps: one column of pixels for each penguin that has some.
+# A map of the gaps: one column of cells for each penguin that has some.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,9 +20,10 @@ missing = penguins.isna()
 incomplete = missing[missing.any(axis=1)]
 
 figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
-axes.imshow(incomplete.T, cmap="Greys", vmax=1.5, aspect="auto")
-axes.set_yticks(range(len(penguins.columns)), penguins.columns)
-axes.set_xticks(range(len(incomplete)), incomplete.index)
+axes.pcolormesh(incomplete.T, cmap="Greys", vmin=-0.1, vmax=1.5, edgecolors="white")
+axes.set_yticks(np.arange(len(penguins.columns)) + 0.5, penguins.columns)
+axes.set_xticks(np.arange(len(incomplete)) + 0.5, incomplete.index)
+axes.invert_yaxis()
 axes.set(xlabel="penguin", title="Missing cells are dark")
 
 # %%
@@ -31,7 +32,7 @@ axes.set(xlabel="penguin", title="Missing cells are dark")
 
 imputer = VAEImputer(max_iter=50, random_state=0)
 filled = imputer.fit_transform(penguins)
-filled.loc[incomplete.index]
+filled.loc[incomplete.index].round(1)
 
 # %%
 # Where do the two penguins without measurements land? Each is put where its species and

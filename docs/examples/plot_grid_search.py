@@ -38,7 +38,7 @@ by_cells = GridSearchCV(
     scoring=hidden_cell_score(fraction=0.2, metric="nrmse", random_state=0),
     cv=KFold(5, shuffle=True, random_state=0),
 ).fit(X, y)
-by_cells.best_params_
+print(by_cells.best_params_)
 
 # %%
 # The same search by what the pipeline is for, the accuracy of the classifier:

@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 flipper = (birds["flipper_length_mm"] - 200) / 14
 hidden = rng.random(len(birds)) < 1 / (1 + np.exp(1.5 - 2 * flipper))
 table = birds.assign(body_mass_g=truth.mask(hidden))
-print(f"{hidden.mean():.0%} of the masses are hidden")
+print(f"{hidden.mean():.0%} of the masses are hidden.")
 
 # %%
 # Draw twenty tables. Drawn masses scatter as true ones do; the best guesses lie in the

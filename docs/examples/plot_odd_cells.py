@@ -3,8 +3,8 @@ Find suspicious cells
 =====================
 
 `cell_scores` hides each cell in turn, predicts it from the rest of its row and says
-how unlikely the observed value is: 3 means that one cell in twenty is as odd, 7 that
-one in a thousand is.
+how unlikely the observed value is. Of cells without errors one in twenty scores 3 or
+more, and one in a thousand 7 or more.
 """
 
 # %%
@@ -34,7 +34,7 @@ is_error = typed.ne(penguins)
 
 imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(typed)
 scores = imputer.cell_scores(typed)
-suspects = scores.stack().nlargest(16).rename("score").to_frame()
+suspects = scores.stack().nlargest(16).round(1).rename("score").to_frame()
 suspects["typed"] = [typed.at[cell] for cell in suspects.index]
 suspects["is an error"] = [is_error.at[cell] for cell in suspects.index]
 suspects

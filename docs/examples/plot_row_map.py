@@ -24,11 +24,11 @@ from vaeimpute.datasets import load_penguins
 penguins = load_penguins()
 X = ampute(penguins.drop(columns=["species", "year"]), fraction=0.25, random_state=0)
 
-numbers = pd.get_dummies(X, dtype=float).mask(
-    pd.DataFrame({"sex_male": X["sex"].isna(), "sex_female": X["sex"].isna()}).reindex(
-        columns=pd.get_dummies(X).columns, fill_value=False
-    )
-)
+indicators = [
+    pd.get_dummies(X[name], dtype=float).where(X[name].notna(), axis=0)
+    for name in ("island", "sex")
+]
+numbers = pd.concat([X.select_dtypes("float64"), *indicators], axis=1)
 pca = make_pipeline(SimpleImputer(), StandardScaler(), PCA(2)).fit_transform(numbers)
 
 # %%
