@@ -71,5 +71,6 @@ axes.bar(places, probability["female"], bottom=probability["male"], label="femal
 axes.set_xticks(places, probability.index)
 axes.axhline(0.5, color="black", linewidth=0.8)
 axes.set(xlabel="penguin", ylabel="probability", title="Sex, where it is not known")
-axes.legend(loc="lower right")
+axes.set_ylim(0, 1)
+figure.legend(loc="outside right upper")
 plt.show()
