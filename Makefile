@@ -38,8 +38,11 @@ demo: $(VENV)/.installed-plot ## fill the Palmer penguins; results in demo-outpu
 
 docs: $(VENV)/.installed-docs ## make the site with its examples; in docs/_build/html
 	@echo "Running the examples and writing the pages (about two minutes) ..."
-	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m sphinx -W --keep-going -q \
-	  -d docs/_build/doctrees $(ARGS) docs docs/_build/html
+	@mkdir -p docs/_build
+	@# As for the demo: what TensorFlow logs is shown only with what went wrong.
+	@$(BIN)/python -m sphinx -W --keep-going -q -d docs/_build/doctrees $(ARGS) \
+	  docs docs/_build/html 2> docs/_build/stderr.log \
+	  || { cat docs/_build/stderr.log >&2; exit 1; }
 	@echo "The site begins at docs/_build/html/index.html"
 
 test: $(VENV)/.installed-dev ## run the tests and the docstring examples

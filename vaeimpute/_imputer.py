@@ -29,9 +29,10 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     The model learns from the observed cells of an incomplete table and fills
     each missing cell with its conditional mean (numbers, dates, durations) or
     likeliest level (strings, categories, booleans) given all observed cells of
-    its row. It starts as factor analysis and adds neural networks, column by
-    column as far as they predict held-out cells better, so that plain defaults
-    suit small and large tables: most need no parameter but `random_state`.
+    its row. It starts as factor analysis, the *linear core*, and adds neural
+    networks, column by column as far as they predict held-out cells better, so that
+    plain defaults suit small and large tables: most need no parameter but
+    `random_state`.
 
     `fit` learns, `transform` fills, also rows that `fit` has not seen. Of the other
     methods `impute_multiple` draws several tables that might be true,
@@ -47,8 +48,9 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         that is not shown to be worse.
     hidden_layer_sizes : "auto" or array-like of int, default="auto"
         Units of each residual block, in encoder and decoder alike; the first is
-        also the width of the stream between blocks. Empty: the linear core
-        alone. "auto" grows with the number of rows.
+        also the width of the stream between blocks. Empty, ``()``: the linear core
+        alone, which takes a second instead of half a minute. "auto" grows with the
+        number of rows.
     n_networks : int or "auto", default="auto"
         Encoders and decoders that are trained side by side around the one linear
         core; answers are those of an equal mixture. Each costs as much time as the
@@ -56,10 +58,10 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     activation : {"silu", "gelu", "relu", "tanh"}, default="silu"
         Activation of the blocks.
     max_iter : int or "auto", default="auto"
-        Passes over the rows (epochs), at most. "auto" makes up to 3,000
-        steps with tables of less than 3,000 rows, about 2,000 wider ones with
-        larger tables, fewer with more than 16 latents, and no more than ten
-        times the rows.
+        Passes over the rows (epochs), at most. "auto" makes up to 3,000 steps with
+        tables of less than 3,000 rows; with larger ones 2,000, of wider networks, and
+        one more for each 200 rows; fewer with more than 16 latents, and no more than
+        ten times the rows.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" grows from 32 to 1,024 with the number of rows.
     learning_rate_init : float or "auto", default="auto"
@@ -86,7 +88,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         positions, or one boolean per column.
     discrete_features : None or array-like, default=None
         Columns of a float dtype whose filled cells are to be whole numbers: names,
-        positions, or one boolean per column. Integer dtypes are always.
+        positions, or one boolean per column. Those of integer dtypes always are.
     text_features : {"error", "passthrough"}, default="error"
         What to do with columns of free text, which differs in nearly every row:
         raise, or leave them untouched, gaps included.
@@ -162,6 +164,8 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
 
     See Also
     --------
+    vaeimpute.compare_imputers : Says if something simpler fills a table as well.
+    vaeimpute.VAETransformer : Reduces a table to a few numbers for each row.
     sklearn.impute.IterativeImputer : Chained regressions, one per column.
     vaeimpute.model_selection.hidden_cell_score : Scorer to choose parameters by.
 

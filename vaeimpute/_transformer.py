@@ -49,8 +49,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         Activation of the blocks.
     max_iter : int or "auto", default="auto"
         Passes over the rows (epochs), at most. "auto" makes up to 3,000 steps with
-        tables of less than 3,000 rows, about 2,000 wider ones with larger tables,
-        fewer with more than 16 components, and no more than ten times the rows.
+        tables of less than 3,000 rows; with larger ones 2,000, of wider networks, and
+        one more for each 200 rows; fewer with more than 16 components, and no more than
+        ten times the rows.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" grows from 32 to 1,024 with the number of rows.
     learning_rate_init : float or "auto", default="auto"
