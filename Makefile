@@ -89,7 +89,7 @@ format: $(VENV)/.installed-dev ## mend style and formatting
 clean: ## remove .venv, caches and everything made by the other targets
 	rm -rf $(VENV) demo-output build dist .coverage htmlcov
 	rm -rf .pytest_cache .ruff_cache
-	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
+	rm -rf docs/_build docs/auto_examples docs/generated
 	find vaeimpute tests docs -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

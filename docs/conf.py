@@ -47,6 +47,7 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_",),
     "matplotlib_animations": False,
     "show_memory": False,
+    "write_computation_times": False,  # they would fetch scripts from the network
     "show_signature": False,
     "download_all_examples": False,
     "remove_config_comments": True,
