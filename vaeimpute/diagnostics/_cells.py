@@ -85,6 +85,8 @@ class DistributionDisplay:
     ... )
     >>> len(display.observed) + len(display.imputed) == len(penguins)
     True
+    >>> display.plot(kind="ecdf").imputed_artist_
+    <matplotlib.lines.Line2D object at ...>
     """
 
     def __init__(self, observed: Any, imputed: Any, name: str) -> None:
@@ -340,6 +342,8 @@ class CellSurpriseDisplay:
     >>> display = CellSurpriseDisplay.from_estimator(imputer, penguins, max_rows=5)
     >>> int(display.rows_[0])
     7
+    >>> len(display.plot(max_rows=3).rows_)
+    3
     """
 
     def __init__(self, scores: pd.DataFrame, cells: pd.DataFrame | None = None) -> None:

@@ -97,6 +97,8 @@ class CoverageDisplay:
     >>> display = CoverageDisplay.from_estimator(imputer.fit(train), test)
     >>> display.coverage.shape
     (10,)
+    >>> len(display.plot(by_column=True).column_lines_)
+    5
     """
 
     def __init__(
@@ -117,7 +119,7 @@ class CoverageDisplay:
         estimator: Any,
         X: Table,
         *,
-        confidence_levels: ArrayLike = _LEVELS,
+        confidence_levels: ArrayLike | None = None,
         fraction: float = 0.2,
         random_state: int = 0,
         ax: Any = None,
@@ -131,8 +133,8 @@ class CoverageDisplay:
             Any imputer with `predict_interval`.
         X : DataFrame or array of shape (n_rows, n_columns)
             Rows that `fit` has **not** seen, or intervals look better than they are.
-        confidence_levels : array-like of shape (n_levels,), default=(0.1, ..., 0.95)
-            Each between 0 and 1.
+        confidence_levels : array-like of shape (n_levels,), default=None
+            Each between 0 and 1; None: 0.1, 0.2, ..., 0.9 and 0.95.
         fraction : float in (0, 1), default=0.2
             Share of the observed cells of each column to hide.
         random_state : int, default=0
@@ -154,7 +156,9 @@ class CoverageDisplay:
                 f"estimator: got {type(estimator).__name__}, expected a fitted imputer "
                 "with `predict_interval`, such as VAEImputer"
             )
-        levels = _checked_levels(confidence_levels)
+        levels = _checked_levels(
+            _LEVELS if confidence_levels is None else confidence_levels
+        )
         if not isinstance(fraction, Real) or not 0 < fraction < 1:
             raise ValueError(f"fraction: got {fraction!r}, expected a number in (0, 1)")
         X, schema, truth, missing = read_cells(estimator, X)
@@ -212,6 +216,18 @@ class CoverageDisplay:
         ------
         ValueError
             If shapes do not agree or a level is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from vaeimpute.diagnostics import CoverageDisplay
+        >>> display = CoverageDisplay.from_predictions(
+        ...     truth=[1.0, 2.0, 3.0, 4.0],
+        ...     lower=[[0.5, 0.5, 0.5, 0.5]],
+        ...     upper=[[3.5, 3.5, 3.5, 3.5]],
+        ...     confidence_levels=[0.8],
+        ... )
+        >>> display.coverage
+        array([0.75])
         """
         levels, truth = _checked_levels(confidence_levels), np.asarray(truth, float)
         lower, upper = np.asarray(lower, float), np.asarray(upper, float)
@@ -346,6 +362,13 @@ class ComparisonDisplay:
     >>> display = ComparisonDisplay.from_comparison(found)
     >>> sorted(display.points_)
     ['levels', 'numbers']
+
+    On axes of one's own:
+
+    >>> from matplotlib import pyplot
+    >>> figure, (left, right) = pyplot.subplots(1, 2, figsize=(16, 3))
+    >>> display.plot(left).figure_ is figure
+    True
     """
 
     def __init__(self, by_column: pd.DataFrame, overall: pd.DataFrame) -> None:
@@ -392,6 +415,11 @@ class ComparisonDisplay:
         -------
         ComparisonDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no error to draw.
         """
         kinds = [kind for kind in _ERRORS if self.overall[kind].notna().any()]
         if not kinds:

@@ -73,11 +73,17 @@ class LossCurveDisplay:
     >>> from vaeimpute import VAEImputer
     >>> from vaeimpute.datasets import load_penguins
     >>> from vaeimpute.diagnostics import LossCurveDisplay
+    >>> bills = load_penguins()[["bill_length_mm", "bill_depth_mm"]].head(40)
     >>> imputer = VAEImputer(
-    ...     n_components=2, hidden_layer_sizes=(8,), max_iter=5, random_state=0
+    ...     n_components=1, hidden_layer_sizes=(2,), max_iter=3, random_state=0
     ... )
-    >>> display = LossCurveDisplay.from_estimator(imputer.fit(load_penguins()))
+    >>> display = LossCurveDisplay.from_estimator(imputer.fit(bills))
     >>> len(display.loss_curve) == imputer.n_iter_
+    True
+
+    The losses alone:
+
+    >>> LossCurveDisplay(imputer.loss_curve_).plot().validation_line_ is None
     True
     """
 
@@ -217,6 +223,8 @@ class LatentMapDisplay:
     >>> display = LatentMapDisplay.from_estimator(reducer, penguins, column="species")
     >>> [text.get_text() for text in display.legend_.get_texts()]
     ['Adelie', 'Chinstrap', 'Gentoo']
+    >>> len(display.plot(s=10).points_)
+    3
     """
 
     def __init__(

@@ -59,6 +59,8 @@ class MissingnessDisplay:
     >>> display = MissingnessDisplay.from_data(load_penguins())
     >>> display.counts  # rows that miss nothing, the sex, all measurements
     array([333,   9,   2])
+    >>> len(display.plot(max_patterns=2).count_bars_)
+    2
     """
 
     def __init__(
@@ -112,6 +114,20 @@ class MissingnessDisplay:
         Returns
         -------
         MissingnessDisplay
+
+        Raises
+        ------
+        ValueError
+            If the table has no rows or columns, or holds what no estimator here takes.
+
+        Examples
+        --------
+        >>> from vaeimpute import VAEImputer
+        >>> from vaeimpute.diagnostics import MissingnessDisplay
+        >>> X = [[1.0, 2.0], [-1.0, 3.0], [-1.0, 5.0]]
+        >>> imputer = VAEImputer(missing_values=-1)
+        >>> MissingnessDisplay.from_estimator(imputer, X).counts
+        array([2, 1])
         """
         _, schema, _, missing = read_cells(estimator, X)
         if not missing.size:
