@@ -10,14 +10,14 @@ import pytest
 from scipy import stats
 
 from vaeimpute import VAEImputer, compare_imputers
-from vaeimpute._charts import mirrored, squares
 from vaeimpute._columns import Column
-from vaeimpute._findings import Share
-from vaeimpute._findings import _levels as level_counts
-from vaeimpute._page import _ticks, page, shown, text
-from vaeimpute._verdict import Verdict
 from vaeimpute.comparison import default_imputers
 from vaeimpute.report import report
+from vaeimpute.report._charts import mirrored, squares
+from vaeimpute.report._findings import Share
+from vaeimpute.report._findings import _levels as level_counts
+from vaeimpute.report._page import _ticks, page, shown, text
+from vaeimpute.report._verdict import Verdict
 
 # One latent, which the tables here are made of.
 CORE = {"n_components": 1, "hidden_layer_sizes": (), "text_features": "passthrough"}
@@ -548,7 +548,7 @@ def test_squares():
 
 
 def test_regressions_are_left_out_of_wide_tables(monkeypatch):
-    monkeypatch.setattr("vaeimpute._findings.MAX_REGRESSED", 3)
+    monkeypatch.setattr("vaeimpute.report._findings.MAX_REGRESSED", 3)
     X = make_table()[["x", "near", "noise"]]
     names = ["mean", "knn", "iterative", "vae"]
     found = find(X)

@@ -14,10 +14,10 @@ from typing import Any
 
 from vaeimpute._atomic_files import replacing
 from vaeimpute._containers import Table
-from vaeimpute._findings import Findings, find
 from vaeimpute._imputer import VAEImputer
-from vaeimpute._page import page
-from vaeimpute._verdict import Verdict, counted
+from vaeimpute.report._findings import Findings, find
+from vaeimpute.report._page import page
+from vaeimpute.report._verdict import Verdict, counted
 
 
 @dataclass(frozen=True, eq=False)

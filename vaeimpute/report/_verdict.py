@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from vaeimpute._findings import FEWEST_HIDDEN, LEVEL, Findings, Share
+from vaeimpute.report._findings import FEWEST_HIDDEN, LEVEL, Findings, Share
 
 #: With fewer hidden cells in all, nothing is said of how good anything is.
 _FEWEST_CELLS = 50

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 from vaeimpute import __version__
-from vaeimpute._charts import bar, mirrored, span, squares
-from vaeimpute._findings import (
+from vaeimpute.report._charts import bar, mirrored, span, squares
+from vaeimpute.report._findings import (
     FEWEST_HIDDEN,
     LEVEL,
     MAX_REGRESSED,
@@ -31,7 +31,7 @@ from vaeimpute._findings import (
     Distribution,
     Findings,
 )
-from vaeimpute._verdict import IMPUTERS, Verdict, counted, named, shortened
+from vaeimpute.report._verdict import IMPUTERS, Verdict, counted, named, shortened
 
 #: Charts, rows of tables, and names in one row that are shown at most.
 _MAX_CHARTS, _MAX_LISTED, _MAX_NAMES = 24, 15, 8
@@ -74,7 +74,7 @@ def page(findings: Findings, verdict: Verdict, title: str, settings: str) -> str
     settings : str
         How it was made, for the end of the page.
     """
-    style, script = (_asset(name) for name in ("_page.css", "_page.js"))
+    style, script = (_asset(name) for name in ("page.css", "page.js"))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; "
         f"script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
@@ -143,7 +143,7 @@ def shown(value: Any) -> str:
 
 
 def _asset(name: str) -> str:
-    return resources.files("vaeimpute").joinpath(name).read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(content: str) -> str:
