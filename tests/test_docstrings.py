@@ -153,7 +153,7 @@ def test_there_is_an_example(path):
     assert re.search(rf"\b{name}(\.from_\w+)?\(", shown)
 
 
-@pytest.mark.parametrize("path", set(METHODS) - WITHOUT_EXAMPLE)
+@pytest.mark.parametrize("path", sorted(set(METHODS) - WITHOUT_EXAMPLE))
 def test_there_is_an_example_of_each_method(path):
     owner, _, name = path.rpartition(".")
     shown = example(METHODS[path]) + example(CLASSES[owner])
