@@ -29,7 +29,7 @@ COPIED = ("vaeimpute", "benchmarks", "tests", "docs", "pyproject.toml", "README.
 #: Modules with the tests that are theirs.
 TESTS = {
     "_likelihoods": ("likelihoods",),
-    "_vae": ("vae", "numpy_ops"),
+    "_vae": ("vae", "numpy_ops", "mixture", "transformer"),
     "_latent_prior": ("latent_prior",),
     "_hidden_cells": ("model_selection",),
     "inference": ("inference",),
