@@ -7,24 +7,17 @@ eleven nobody knows the sex.
 """
 
 # %%
-# A map of the gaps: one column of cells for each penguin that has some.
+# What is missing together? A row for each pattern, with the number of its penguins.
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from vaeimpute import VAEImputer
 from vaeimpute.datasets import load_penguins
+from vaeimpute.diagnostics import MissingnessDisplay
 
 penguins = load_penguins()
-missing = penguins.isna()
-incomplete = missing[missing.any(axis=1)]
-
-figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
-axes.pcolormesh(incomplete.T, cmap="Greys", vmin=-0.1, vmax=1.5, edgecolors="white")
-axes.set_yticks(np.arange(len(penguins.columns)) + 0.5, penguins.columns)
-axes.set_xticks(np.arange(len(incomplete)) + 0.5, incomplete.index)
-axes.invert_yaxis()
-axes.set(xlabel="penguin", title="Missing cells are dark")
+MissingnessDisplay.from_data(penguins)
 
 # %%
 # Filling takes one line. Observed cells, dtypes and the index stay as they are.
@@ -32,7 +25,8 @@ axes.set(xlabel="penguin", title="Missing cells are dark")
 
 imputer = VAEImputer(max_iter=50, random_state=0)
 filled = imputer.fit_transform(penguins)
-filled.loc[incomplete.index].round(1)
+missing = penguins.isna()
+filled[missing.any(axis=1)].round(1)
 
 # %%
 # Where do the two penguins without measurements land? Each is put where its species and

@@ -15,6 +15,7 @@ import numpy as np
 
 from vaeimpute import VAEImputer
 from vaeimpute.datasets import load_penguins
+from vaeimpute.diagnostics import CellSurpriseDisplay
 
 penguins = load_penguins().dropna(ignore_index=True)
 rng = np.random.default_rng(0)
@@ -43,28 +44,12 @@ suspects
 # Rows with the largest scores, cell by cell. Planted errors have a frame. An error
 # makes its neighbours look odd as well: the row is worth a look.
 
-worst = scores.max(axis=1).nlargest(16).index
-names = [name for name in scores if name != "year"]
-
-figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
-picture = axes.imshow(
-    scores.loc[worst, names], cmap="magma_r", vmin=0, vmax=12, aspect="auto"
-)
-for at_row, row in enumerate(worst):
-    for at_column, name in enumerate(names):
-        if is_error.at[row, name]:
-            frame = plt.Rectangle(
-                (at_column - 0.46, at_row - 0.46),
-                *(0.92, 0.92),
-                fill=False,
-                edgecolor="tab:cyan",
-                linewidth=2.5,
-            )
-            axes.add_patch(frame)
-axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
-axes.set_yticks(range(len(worst)), worst)
-axes.set(ylabel="penguin")
-figure.colorbar(picture, label="surprise (nats)")
+display = CellSurpriseDisplay.from_estimator(imputer, typed, max_rows=16)
+for row, column in np.argwhere(is_error.iloc[display.rows_]):
+    frame = plt.Rectangle(
+        (column, row), *(1, 1), fill=False, edgecolor="tab:cyan", linewidth=2.5
+    )
+    display.ax_.add_patch(frame)
 
 # %%
 # How many of the planted errors are among the cells that are looked at first?

@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from vaeimpute import VAETransformer
 from vaeimpute.amputation import ampute
 from vaeimpute.datasets import load_penguins
+from vaeimpute.diagnostics import LatentMapDisplay
 
 penguins = load_penguins()
 X = ampute(penguins.drop(columns=["species", "year"]), fraction=0.25, random_state=0)
@@ -29,7 +30,7 @@ indicators = [
     for name in ("island", "sex")
 ]
 numbers = pd.concat([X.select_dtypes("float64"), *indicators], axis=1)
-pca = make_pipeline(SimpleImputer(), StandardScaler(), PCA(2)).fit_transform(numbers)
+pca = make_pipeline(SimpleImputer(), StandardScaler(), PCA(2)).fit(numbers)
 
 # %%
 # The table as it is:
@@ -41,12 +42,11 @@ components, deviations = reducer.fit(X).transform(X, return_std=True)
 # Circles show how sure the place of a row is: the less of it is observed, the larger.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
-maps = {"means, then PCA": (left, pca), "VAETransformer": (right, components)}
-for title, (axes, points) in maps.items():
-    for species in penguins["species"].cat.categories:
-        at = (penguins["species"] == species).to_numpy()
-        axes.scatter(*points[at].T, s=14, alpha=0.7, label=species)
-    axes.set(title=title, xlabel="first component", ylabel="second component")
+display = LatentMapDisplay.from_estimator(pca, numbers, y=penguins["species"], ax=left)
+display.legend_.remove()  # the same as that of the other map
+LatentMapDisplay.from_estimator(reducer, X, y=penguins["species"], ax=right)
+left.set_title("means, then PCA")
+right.set_title("VAETransformer")
 right.scatter(
     *components.T,
     s=4000 * deviations.mean(axis=1) ** 2,
@@ -55,7 +55,6 @@ right.scatter(
     linewidths=0.3,
     zorder=0,
 )
-left.legend()
 
 # %%
 # The way back: what do places on the map stand for? A walk along the first component.
