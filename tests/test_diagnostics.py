@@ -3,6 +3,7 @@
 import copy
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.impute import KNNImputer, SimpleImputer
 
 from vaeimpute import VAEImputer, VAETransformer, compare_imputers, diagnostics
 from vaeimpute.amputation import ampute
-from vaeimpute.comparison import Comparison, Encoded
+from vaeimpute.comparison import Encoded
 from vaeimpute.datasets import load_penguins
 from vaeimpute.diagnostics import (
     CellSurpriseDisplay,
@@ -502,9 +503,7 @@ class TestComparison:
             ComparisonDisplay.from_comparison({})
         failed = compared.overall.assign(numbers=np.nan, levels=np.nan)
         with pytest.raises(ValueError, match="overall: got no error at all"):
-            ComparisonDisplay.from_comparison(
-                Comparison(compared.by_column, failed, "")
-            )
+            ComparisonDisplay.from_comparison(replace(compared, overall=failed))
 
 
 HOSTILE = ["$x_1$", "_hidden", r"\frac{", "a $ b", "<script>", "two\nlines", "n" * 200]
