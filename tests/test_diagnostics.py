@@ -36,12 +36,11 @@ LINEAR = {"n_components": 2, "hidden_layer_sizes": (), "random_state": 0}
 
 @pytest.fixture(autouse=True)
 def _nothing_global():
-    """Draw without a window; see that settings stay, and close what was drawn."""
+    """Draw without a window, and see that settings stay."""
     pyplot.switch_backend("agg")
     before = dict(pyplot.rcParams)
     yield
     assert dict(pyplot.rcParams) == before
-    pyplot.close("all")
 
 
 @pytest.fixture(scope="module")

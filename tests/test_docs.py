@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import sklearn.impute
-from matplotlib import pyplot
 
 from benchmarks.__main__ import main as benchmarks
 from vaeimpute import VAEImputer, cli, inference
@@ -73,8 +72,6 @@ def train(request, monkeypatch):
     """Leave out networks, whose training takes most of the time, but on some pages."""
     if request.node.callspec.params["page"] not in TRAINED:
         monkeypatch.setattr(BaseVAE, "_hidden_layer_sizes", lambda self: ())
-    yield
-    pyplot.close("all")
 
 
 @pytest.mark.slow
