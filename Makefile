@@ -45,8 +45,9 @@ docs: $(VENV)/.installed-docs ## make the site with its examples; in docs/_build
 	  || { cat docs/_build/stderr.log >&2; exit 1; }
 	@echo "The site begins at docs/_build/html/index.html"
 
+# Threads of OpenMP that wait would take the cores from the other process.
 test: $(VENV)/.installed-dev ## run the tests and the docstring examples
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-backends: $(VENV)/.installed-backends ## run what depends on Keras' backend on each
 	set -e; for backend in $(BACKENDS); do \
