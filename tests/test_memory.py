@@ -11,7 +11,7 @@ import pytest
 
 from vaeimpute import VAEImputer
 
-N_FITS = 60
+N_FITS = 30
 MOST_MEGABYTES = 150.0
 
 STATUS = Path("/proc/self/status")
