@@ -30,14 +30,22 @@ def factor_table(n_rows, n_columns, seed=0):
 
 
 @pytest.fixture
-def terminated_as_servers_do():
-    """Let SIGTERM raise SystemExit, as a process does that wants to clean up."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def signals_raise():
+    """Let SIGTERM raise SystemExit, as servers do, and SIGINT KeyboardInterrupt.
+
+    A process that a shell has started in the background ignores SIGINT.
+    """
+    handlers = {
+        signal.SIGTERM: lambda *_: sys.exit(143),
+        signal.SIGINT: signal.default_int_handler,
+    }
+    before = {x: signal.signal(x, handler) for x, handler in handlers.items()}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-@pytest.mark.usefixtures("terminated_as_servers_do")
+@pytest.mark.usefixtures("signals_raise")
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 1.0])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_signal_in_the_middle_of_a_fit(name, seconds, monkeypatch):
@@ -83,6 +91,7 @@ def write_half(path, content):
     write_bytes(path, content[: len(content) // 2])
     os.kill(os.getpid(), signal.{name})
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 pathlib.Path.write_bytes = write_half
 sys.argv = ["vaeimpute", "impute", {str(source)!r}, "-o", {str(out)!r}]
 main()
