@@ -225,6 +225,15 @@ class TestDistribution:
         np.testing.assert_allclose(values, [2 / 3, 0, 1 / 3])
         assert edges.tolist() == [0.5, 1.5, 2.5, 3.5]
 
+    def test_bins_hold_equally_many_whole_numbers(self):
+        ages = np.repeat(np.arange(18, 90), 100)
+        display = DistributionDisplay(ages, ages, "age").plot()
+        values, edges, _ = display.observed_artist_.get_data()
+        (width,) = np.unique(np.diff(edges))
+        assert width == round(width) >= 1
+        np.testing.assert_allclose(values[:-1], width / 72)
+        assert values.sum() == pytest.approx(1.0)
+
     def test_levels_beyond_the_most_frequent_are_pooled(self):
         names = [f"n{k:02}" for k in range(30)]
         observed = pd.Categorical(names + names[:14], categories=names)

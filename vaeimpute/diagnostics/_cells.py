@@ -173,7 +173,8 @@ class DistributionDisplay:
             What to draw of numbers: shares of cells in bins, or the share of cells up
             to each number.
         bins : int, str or array-like, default="auto"
-            As in `numpy.histogram_bin_edges`, of both together.
+            As in `numpy.histogram_bin_edges`, of both together; the width of bins that
+            a rule chooses is rounded where all numbers are whole.
 
         Returns
         -------
@@ -218,7 +219,7 @@ class DistributionDisplay:
         self.observed_artist_, self.imputed_artist_ = artists
         dress(self.ax_, "y")
         self.ax_.set_ylim(bottom=0)
-        if _is_few_whole(edges + 0.5):
+        if _are_whole(edges + 0.5):
             self.ax_.xaxis.get_major_locator().set_params(integer=True)
         name_shares(self.ax_.yaxis, "share of cells")
 
@@ -282,15 +283,18 @@ def _column_of(estimator, table, n_columns, j):
 
 
 def _edges(numbers, bins):
-    """Return edges of bins; whole numbers of a small range are the middle of one."""
-    if isinstance(bins, str) and _is_few_whole(numbers):
-        return np.arange(numbers.min() - 0.5, numbers.max() + 1.0)
-    return np.histogram_bin_edges(numbers, bins)
+    """Return edges of bins; if all numbers are whole, each bin has room for as many."""
+    edges = np.histogram_bin_edges(numbers, bins)
+    if not isinstance(bins, str) or not _are_whole(numbers):
+        return edges
+    # Bins of 1.5 would hold one and two whole numbers in turn, and look like a comb.
+    width = np.rint(edges[1] - edges[0]) if np.ptp(numbers) >= _MOST_WHOLE else 1.0
+    width = max(width, 1.0)
+    return np.arange(numbers.min() - 0.5, numbers.max() + 0.5 + width, width)
 
 
-def _is_few_whole(numbers):
-    is_whole = np.array_equal(numbers, np.rint(numbers))
-    return is_whole and np.ptp(numbers) < _MOST_WHOLE
+def _are_whole(numbers):
+    return np.array_equal(numbers, np.rint(numbers))
 
 
 def _level_shares(observed, imputed):
