@@ -243,6 +243,18 @@ class TestDistribution:
         np.testing.assert_allclose(widths, [2 / 44] * 14 + [16 / 44])
         assert "16 others" in texts_in(display.figure_)
 
+    def test_levels_are_matched_by_name(self):
+        observed = pd.Categorical(["a", "a", "b", "b"], categories=["b", "a"])
+        imputed = pd.Categorical(["b", "c", "c", "c"], categories=["a", "b", "c"])
+        display = drawn(DistributionDisplay(observed, imputed, "k").plot())
+        names = [x.get_text() for x in display.ax_.get_yticklabels()]
+        assert names == ["b", "a", "c"]
+        for artist, expected in (
+            (display.observed_artist_, [0.5, 0.5, 0]),
+            (display.imputed_artist_, [0.25, 0, 0.75]),
+        ):
+            assert [x.get_width() for x in artist] == expected
+
     @pytest.mark.parametrize("kind", ["histogram", "ecdf"])
     def test_dates_and_durations(self, kind):
         days = pd.date_range("2024-01-01", periods=40).to_series(index=range(40))

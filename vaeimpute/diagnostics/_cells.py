@@ -299,10 +299,12 @@ def _are_whole(numbers):
 
 def _level_shares(observed, imputed):
     """Return names of levels, and the shares of cells that have them, (2, n_levels)."""
-    parts = [pd.Series(part).value_counts(sort=False) for part in (observed, imputed)]
-    counts = pd.DataFrame([part.to_numpy() for part in parts], columns=parts[0].index)
-    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
-    names = list(counts.columns)
+    parts = [
+        pd.Series(part).value_counts(normalize=True, sort=False)
+        for part in (observed, imputed)
+    ]
+    by_level = pd.concat(parts, axis=1, sort=False).fillna(0.0)
+    names, shares = list(by_level.index), by_level.to_numpy().T
     if len(names) <= _MOST_LEVELS:
         return names, shares
     order = np.argsort(-shares.sum(axis=0), kind="stable")
