@@ -477,6 +477,14 @@ class TestCellSurprise:
             assert drawn(display).rows_[0] == 3
             assert "Elsewhere" in texts_in(display.figure_)
 
+    def test_durations_are_short(self):
+        spans = ["0 days 00:02:25", "12 days", "3 days 04:00:00.5"]
+        cells = pd.DataFrame({"a": pd.to_timedelta(spans)})
+        scores = pd.DataFrame({"a": [3.0, 2.0, 1.0]})
+        display = drawn(CellSurpriseDisplay(scores, cells).plot())
+        found = [text.get_text() for text in display.ax_.texts]
+        assert found == ["00:02:25", "12 days", "3 days 04…"]
+
     def test_wide_tables_are_not_written_into(self):
         scores = pd.DataFrame(np.eye(30), columns=[f"c{k}" for k in range(30)])
         display = drawn(CellSurpriseDisplay(scores, scores).plot())

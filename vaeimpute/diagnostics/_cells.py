@@ -486,5 +486,7 @@ def _short(cell):
         return f"{cell:.5g}"
     if isinstance(cell, pd.Timestamp):
         cell = cell.date()
+    if isinstance(cell, pd.Timedelta):
+        cell = str(cell).removeprefix("0 days ").removesuffix(" 00:00:00")
     text = shown(cell)
     return text if len(text) <= 10 else text[:9] + "…"
