@@ -14,7 +14,6 @@ from vaeimpute._hidden_cells import column_positions, read_cells
 from vaeimpute._tables import TableSchema
 from vaeimpute.diagnostics._drawing import (
     IMPUTED,
-    INK,
     OBSERVED,
     PALE,
     as_numbers,
@@ -24,9 +23,9 @@ from vaeimpute.diagnostics._drawing import (
     labels_of,
     legend,
     name_axes,
+    name_numbers,
     name_shares,
     name_ticks,
-    show_dates,
     shown,
     slant,
     undress,
@@ -195,13 +194,11 @@ class DistributionDisplay:
         else:
             numbers, unit = as_numbers(self.observed)
             imputed, _ = as_numbers(self.imputed, unit)
-            draw = self._draw_steps if kind == "ecdf" else self._draw_histograms
-            draw(numbers, imputed, bins)
-            if unit == "dates":
-                show_dates(self.ax_.xaxis)
-            has_unit = unit not in ("dates", None)
-            name = f"{self.name} ({unit})" if has_unit else self.name
-            name_axes(self.ax_, name)
+            if kind == "ecdf":
+                self._draw_steps(numbers, imputed)
+            else:
+                self._draw_histograms(numbers, imputed, bins)
+            name_numbers(self.ax_.xaxis, self.name, unit)
         parts = {"observed": len(self.observed), "imputed": len(self.imputed)}
         names = [f"{part} ({count:,} cells)" for part, count in parts.items()]
         artists = [self.observed_artist_, self.imputed_artist_]
@@ -223,7 +220,7 @@ class DistributionDisplay:
             self.ax_.xaxis.get_major_locator().set_params(integer=True)
         name_shares(self.ax_.yaxis, "share of cells")
 
-    def _draw_steps(self, observed, imputed, bins):
+    def _draw_steps(self, observed, imputed):
         artists = [
             self.ax_.ecdf(numbers, color=color, linewidth=1.8)
             for numbers, color in ((observed, OBSERVED), (imputed, IMPUTED))
@@ -472,8 +469,7 @@ class CellSurpriseDisplay:
             self.mesh_, ax=self.ax_, ticks=np.log(_ODDS), extend="max", pad=0.02
         )
         bar.ax.set_yticklabels(["as usual", *(f"1 in {x:,}" for x in _ODDS[1:])])
-        bar.ax.tick_params(length=0, colors=INK, labelsize="small")
-        bar.outline.set_visible(False)
+        undress(bar.ax)
         bar.set_label("cells as odd as this")
         self.colorbar_ = bar
 

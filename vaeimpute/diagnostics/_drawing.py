@@ -63,14 +63,13 @@ def panels_of(ax: Any, boxes: Iterable[tuple[float, float, float, float]]) -> li
     return [ax.inset_axes(box) for box in boxes]
 
 
-def dress(ax: Any, grid: str | None = "both") -> None:
+def dress(ax: Any, grid: str = "both") -> None:
     """Give axes light lines behind the data, and no frame above and to the right."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(INK)
     ax.tick_params(colors=INK, labelsize="small")
     ax.set_axisbelow(True)
-    if grid is not None:
-        ax.grid(axis=grid, color=GRID, linewidth=0.8)
+    ax.grid(axis=grid, color=GRID, linewidth=0.8)
 
 
 def undress(ax: Any) -> None:
@@ -186,10 +185,14 @@ def _as_percent(share: float, position: Any) -> str:
     return f"{100 * share:.4g}%"
 
 
-def show_dates(axis: Any) -> None:
-    """Label an axis whose numbers are days since 1970 by dates."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+def name_numbers(axis: Any, name: str, unit: str | None) -> None:
+    """Name an axis of what `as_numbers` returns, with the unit; dates are shown so."""
+    if unit == "dates":
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=8)
-    axis.set_major_locator(locator)
-    axis.set_major_formatter(ConciseDateFormatter(locator))
+        locator = AutoDateLocator(minticks=3, maxticks=8)
+        axis.set_major_locator(locator)
+        axis.set_major_formatter(ConciseDateFormatter(locator))
+    elif unit is not None:
+        name = f"{name} ({unit})"
+    axis.set_label_text(name, parse_math=False)

@@ -25,9 +25,10 @@ from vaeimpute.diagnostics._drawing import (
     labels_of,
     legend,
     name_axes,
+    name_numbers,
     panels_of,
-    show_dates,
     shown,
+    undress,
 )
 
 #: Scores that differ by less are not drawn as if they differed much.
@@ -361,13 +362,8 @@ class LatentMapDisplay:
         self._draw_missing(~known, look)
         bar = self.figure_.colorbar(self.points_[0], ax=self.ax_, pad=0.02)
         bar.solids.set_alpha(1.0)
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(length=0, colors=INK, labelsize="small")
-        if unit == "dates":
-            show_dates(bar.ax.yaxis)
-        has_unit = unit not in ("dates", None)
-        name = f"{self.color_name} ({unit})" if has_unit else self.color_name
-        bar.ax.set_ylabel(name, parse_math=False)
+        undress(bar.ax)
+        name_numbers(bar.ax.yaxis, self.color_name, unit)
         if not known.all():
             legend(self.ax_, self.points_[1:], ["missing"], loc="best")
         self.colorbar_ = bar
