@@ -349,6 +349,20 @@ class TestCoverage:
         assert display.coverage.tolist() == [0.5, 1.0]
         assert [x.get_ydata().tolist() for x in display.column_lines_] == [[0.5, 1]] * 2
 
+    def test_many_columns_look_different_and_leave_room(self):
+        names = [f"column {k}" for k in range(28)]
+        n_within = np.tile(np.arange(28), (2, 1))
+        display = CoverageDisplay([0.5, 0.9], n_within, np.full(28, 28), names)
+        drawn_lines = drawn(display.plot(by_column=True)).column_lines_
+        looks = {
+            (x.get_color(), x.get_marker(), x.get_linestyle())
+            for x in [display.line_, *drawn_lines]
+        }
+        assert len(looks) == 29
+        figure = display.plot(by_column=True).figure_
+        figure.draw_without_rendering()
+        assert display.ax_.get_window_extent().height > 0.7 * figure.bbox.height
+
     def test_hidden_cells_of_an_imputer(self, imputer):
         X = load_penguins()
         given = {"confidence_levels": [0.9], "random_state": 3, "fraction": 0.1}

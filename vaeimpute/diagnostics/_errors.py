@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Sequence
 from numbers import Real
 from typing import Any
@@ -42,6 +43,8 @@ from vaeimpute.diagnostics._drawing import (
 _LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 #: Ends of intervals are computed, so that they are known up to this share.
 _ROUNDING = 1e-9
+#: Columns that are named below each other, beside the picture.
+_NAMES_IN_BLOCK = 18
 #: Share of samples that lie in the band of chance.
 _BAND = 0.95
 
@@ -271,7 +274,8 @@ class CoverageDisplay:
         CoverageDisplay
             The display itself.
         """
-        self.ax_ = ax = axes_of(ax, (7.6 if by_column else 5.0, 4.6))
+        n_blocks = -(-len(self.names) // _NAMES_IN_BLOCK) if by_column else 0
+        self.ax_ = ax = axes_of(ax, (5.0 + 2.6 * n_blocks, 4.6))
         self.figure_ = ax.figure
         count, nominal = int(self.n_cells.sum()), np.linspace(0, 1, 101)
         ends = np.array(stats.binom.interval(_BAND, count, nominal[1:-1])) / count
@@ -294,15 +298,17 @@ class CoverageDisplay:
         artists += self.column_lines_
         counts = zip(self.names, self.n_cells, strict=True)
         names += [f"{shown(name)} ({n:,})" for name, n in counts]
-        names = names[: len(artists)]
-        legend(ax, artists, names, loc="center left", bbox_to_anchor=(1, 0.5))
+        at = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "ncols": n_blocks}
+        legend(ax, artists, names, **at)
         return self
 
     def _draw_columns(self):
         lines = []
+        looks = list(itertools.product(("-", "--", ":", "-."), LEVELS[1:]))
         for j in range(len(self.names)):
-            color, marker = LEVELS[(j + 1) % len(LEVELS)]
-            look = {"color": color, "marker": marker, "markersize": 4, "linewidth": 0.9}
+            style, (color, marker) = looks[j % len(looks)]
+            look = {"color": color, "marker": marker, "linestyle": style}
+            look |= {"markersize": 4, "linewidth": 0.9}
             shares = self.n_within[:, j] / max(self.n_cells[j], 1)
             lines += self.ax_.plot(self.confidence_levels, shares, alpha=0.8, **look)
         return lines
