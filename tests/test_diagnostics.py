@@ -630,6 +630,14 @@ def test_all_text_fits_into_the_figure(displays):
         assert -0.01 <= inside.y0 < inside.y1 <= height + 0.01, type(display)
 
 
+def test_short_names_of_options_count():
+    lines = LossCurveDisplay([2.0, 1.0], [0.1, 0.2]).plot(lw=3, c="black")
+    given = ([1.0], [[0.0]], [[2.0]], [0.5])
+    covered = CoverageDisplay.from_predictions(*given, lw=3, c="black")
+    for line in (lines.loss_line_, lines.validation_line_, covered.line_):
+        assert (line.get_linewidth(), line.get_color()) == (3, "black")
+
+
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'vaeimpute\[plot\]'"):

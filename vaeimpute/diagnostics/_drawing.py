@@ -57,6 +57,16 @@ def axes_of(ax: Any, size: tuple[float, float]) -> Any:
     return ax
 
 
+def in_full(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options of lines by their full names, not by short ones such as `lw`.
+
+    Otherwise matplotlib refuses them beside the same ones of ours.
+    """
+    from matplotlib import cbook, lines
+
+    return cbook.normalize_kwargs(options, lines.Line2D)
+
+
 def panels_of(ax: Any, boxes: Iterable[tuple[float, float, float, float]]) -> list[Any]:
     """Divide axes into panels: left, bottom, width and height in shares of the axes."""
     ax.set_axis_off()

@@ -30,6 +30,7 @@ from vaeimpute.diagnostics._drawing import (
     PALE,
     axes_of,
     dress,
+    in_full,
     labels_of,
     legend,
     name_axes,
@@ -283,7 +284,7 @@ class CoverageDisplay:
         self.band_ = ax.fill_between(nominal, *ends, color=GRID, linewidth=0)
         (ideal,) = ax.plot([0, 1], [0, 1], "--", color=INK, linewidth=1)
         look = {"color": OBSERVED, "marker": "o", "markersize": 5, "linewidth": 1.8}
-        look |= {"zorder": 3} | kwargs
+        look |= {"zorder": 3} | in_full(kwargs)
         (self.line_,) = ax.plot(self.confidence_levels, self.coverage, **look)
         self.column_lines_ = self._draw_columns() if by_column else []
         dress(ax)

@@ -22,6 +22,7 @@ from vaeimpute.diagnostics._drawing import (
     axes_of,
     cells_of,
     dress,
+    in_full,
     labels_of,
     legend,
     name_axes,
@@ -147,7 +148,7 @@ class LossCurveDisplay:
         """
         has_scores = len(self.validation_scores) > 0
         self.ax_ = axes_of(ax, (6, 5.2 if has_scores else 3.2))
-        self.figure_ = self.ax_.figure
+        self.figure_, kwargs = self.ax_.figure, in_full(kwargs)
         upper, self.validation_line_, self.best_point_ = self.ax_, None, None
         if has_scores:
             boxes = [(0, 0.6, 1, 0.4), (0, 0, 1, 0.4)]
@@ -177,7 +178,7 @@ class LossCurveDisplay:
         scores = np.asarray(self.validation_scores)
         best = int(np.argmax(scores))
         core = ax.axhline(scores[0], color=INK, linewidth=1, linestyle="--")
-        look = {"color": OBSERVED, "linewidth": 1.8, "marker": ".", **kwargs}
+        look = {"color": OBSERVED, "linewidth": 1.8, "marker": "."} | kwargs
         (self.validation_line_,) = ax.plot(np.arange(len(scores)), scores, **look)
         (self.best_point_,) = ax.plot(
             [best], [scores[best]], "o", color=IMPUTED, markersize=8
