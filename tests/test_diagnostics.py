@@ -418,11 +418,16 @@ class TestLatentMap:
             assert display.colorbar_.ax.get_ylabel() == "body_mass_g"
 
     def test_few_whole_numbers_are_levels(self, reducer, penguins):
-        y = np.arange(len(penguins)) % 3
-        display = LatentMapDisplay.from_estimator(reducer, penguins, y)
-        assert [x.get_text() for x in display.legend_.get_texts()] == ["0", "1", "2"]
-        many = np.arange(len(penguins)) % 20
-        assert LatentMapDisplay.from_estimator(reducer, penguins, many).colorbar_
+        for n_levels in (3, 8, 9):
+            y = pd.Series(np.arange(len(penguins)) % n_levels, dtype="Int64")
+            y[0] = pd.NA
+            display = LatentMapDisplay.from_estimator(reducer, penguins, y)
+            names = [x.get_text() for x in display.legend_.get_texts()]
+            if n_levels <= 8:
+                assert names == [*map(str, range(n_levels)), "missing"]
+            else:
+                assert display.colorbar_
+                assert names == ["missing"]
 
     def test_many_levels_are_pooled(self, reducer, penguins):
         y = [f"level {k % 10}" for k in range(len(penguins))]
@@ -459,6 +464,9 @@ class TestLatentMap:
             make(imputer, penguins)
         with pytest.raises(ValueError, match=r"components: got \(0, 2\), expected two"):
             make(reducer, penguins, components=(0, 2))
+        for components in (1, (0.5, 1), "01"):
+            with pytest.raises(ValueError, match=r"components: got .*, expected two"):
+                make(reducer, penguins, components=components)
         with pytest.raises(ValueError, match=r"y: got shape \(2,\), expected \(344,\)"):
             make(reducer, penguins, [1, 2])
         with pytest.raises(ValueError, match="got both, column 'sex'"):

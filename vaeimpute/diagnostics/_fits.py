@@ -366,13 +366,16 @@ class LatentMapDisplay:
         undress(bar.ax)
         name_numbers(bar.ax.yaxis, self.color_name, unit)
         if not known.all():
-            legend(self.ax_, self.points_[1:], ["missing"], loc="best")
+            # Not at the "best" place, which takes seconds to find among many points.
+            at = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
+            self.legend_ = legend(self.ax_, self.points_[1:], ["missing"], **at)
         self.colorbar_ = bar
 
 
 def _check_components(components, n_components):
-    is_good = len(components) == 2 and all(0 <= k < n_components for k in components)
-    if not is_good:
+    chosen = np.asarray(components)
+    is_pair = chosen.shape == (2,) and chosen.dtype.kind in "iu"
+    if not is_pair or not all(0 <= k < n_components for k in chosen):
         raise ValueError(
             f"components: got {components!r}, expected two of the {n_components} "
             "columns that the estimator returns, counted from 0"
@@ -412,7 +415,7 @@ def _color(estimator, X, y, column, n_rows):
         given = "y" if y is not None else f"column {column!r}"
         raise ValueError(f"{given}: got free text, expected numbers or levels")
     cells = cells_of(values[:, j], known)
-    if known.is_integer and len(np.unique(values[:, j])) <= _MOST_LEVELS:
+    if known.is_integer and pd.Series(values[:, j]).nunique() <= _MOST_LEVELS:
         cells = pd.Categorical(pd.array(values[:, j]).astype("Int64"))
     return cells, shown(name)
 
