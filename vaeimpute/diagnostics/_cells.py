@@ -19,6 +19,7 @@ from vaeimpute.diagnostics._drawing import (
     as_numbers,
     axes_of,
     cells_of,
+    check_limit,
     dress,
     labels_of,
     legend,
@@ -410,8 +411,9 @@ class CellSurpriseDisplay:
         Raises
         ------
         ValueError
-            If no cell has a score.
+            If no cell has a score, or `max_rows` is not an integer >= 1.
         """
+        check_limit("max_rows", max_rows)
         scores = self.scores.to_numpy(dtype=float)
         worst = np.where(np.isnan(scores), -1.0, scores).max(axis=1, initial=-1.0)
         order = np.argsort(-worst, kind="stable")

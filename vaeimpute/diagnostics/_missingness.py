@@ -15,6 +15,7 @@ from vaeimpute.diagnostics._drawing import (
     INK,
     PALE,
     axes_of,
+    check_limit,
     labels_of,
     legend,
     name_axes,
@@ -81,7 +82,7 @@ class MissingnessDisplay:
         X : DataFrame or array of shape (n_rows, n_columns)
             Of pandas, polars or NumPy.
         missing_values : number, str, np.nan, None or pd.NA, default=np.nan
-            A further value that marks a missing cell.
+            A further value that marks a missing cell, as of an imputer.
         ax : Axes, default=None
         **kwargs : options of `plot`
 
@@ -95,41 +96,7 @@ class MissingnessDisplay:
             If the table has no rows or columns, or holds what no estimator here takes.
         """
         marked = MissingIndicator(missing_values=missing_values)
-        return cls.from_estimator(marked, X, ax=ax, **kwargs)
-
-    @classmethod
-    def from_estimator(
-        cls, estimator: Any, X: Table, *, ax: Any = None, **kwargs: Any
-    ) -> MissingnessDisplay:
-        """Draw the patterns of a table as an imputer sees them.
-
-        Parameters
-        ----------
-        estimator : imputer
-            Its `missing_values` count as missing; it need not be fitted.
-        X : DataFrame or array of shape (n_rows, n_columns)
-        ax : Axes, default=None
-        **kwargs : options of `plot`
-
-        Returns
-        -------
-        MissingnessDisplay
-
-        Raises
-        ------
-        ValueError
-            If the table has no rows or columns, or holds what no estimator here takes.
-
-        Examples
-        --------
-        >>> from vaeimpute import VAEImputer
-        >>> from vaeimpute.diagnostics import MissingnessDisplay
-        >>> X = [[1.0, 2.0], [-1.0, 3.0], [-1.0, 5.0]]
-        >>> imputer = VAEImputer(missing_values=-1)
-        >>> MissingnessDisplay.from_estimator(imputer, X).counts
-        array([2, 1])
-        """
-        _, schema, _, missing = read_cells(estimator, X)
+        _, schema, _, missing = read_cells(marked, X)
         if not missing.size:
             raise ValueError(f"X: got a table of shape {missing.shape}, expected cells")
         merged = _merged(missing, np.ones(len(missing), dtype=int))
@@ -158,7 +125,14 @@ class MissingnessDisplay:
         -------
         MissingnessDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If `max_patterns` or `max_columns` is not an integer >= 1.
         """
+        check_limit("max_patterns", max_patterns)
+        check_limit("max_columns", max_columns)
         kept = np.sort(np.argsort(-self.shares, kind="stable")[:max_columns])
         missing, counts = _merged(self.missing[:, kept], self.counts)
         is_cut = len(counts) > max_patterns
