@@ -116,6 +116,12 @@ class TestMissingness:
         display = MissingnessDisplay.from_data(marked, missing_values=-9)
         np.testing.assert_array_equal(display.shares, [0.5, 0.0])
 
+    def test_few_missing_cells_are_not_none(self):
+        X = np.zeros((10_000, 3))
+        X[:4, 1], X[:1_800, 2] = np.nan, np.nan
+        display = MissingnessDisplay.from_data(X)
+        assert {"0%", "0.04%", "18%"} <= texts_in(display.figure_)
+
     def test_a_list_and_a_complete_table(self):
         display = drawn(MissingnessDisplay.from_data([[1, "a"], [2, "b"]]))
         assert display.counts.tolist() == [2]

@@ -211,6 +211,5 @@ def _merged(missing, counts):
 
 
 def _percent(share):
-    if share == 0:
-        return "0"
-    return f"{share:.0%}" if share >= 0.0995 else f"{share:.1%}"
+    """Return a share in percent: of a few cells in many never "0.0%"."""
+    return f"{share:.0%}" if share >= 0.0995 else f"{100 * share:.2g}%"
