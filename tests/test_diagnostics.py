@@ -325,7 +325,9 @@ class TestCoverage:
         X.columns = ["a", "b", "c"]
         levels = [0.5, 0.8, 0.95]
         display = drawn(
-            CoverageDisplay.from_estimator(Normal(factor), X, confidence_levels=levels)
+            CoverageDisplay.from_estimator(
+                Normal(factor), X, confidence_levels=levels, random_state=0
+            )
         )
         reach = factor * stats.norm.ppf(0.5 + 0.5 * np.array(levels))
         expected = 2 * stats.norm.cdf(reach) - 1
@@ -379,6 +381,7 @@ class TestCoverage:
         assert found.names == list(numbers.columns)
         assert found.n_cells.tolist() == (0.1 * numbers.count()).round().tolist()
         assert 0.7 < found.coverage[0] <= 1
+        given["random_state"] = np.random.RandomState(3)
         alike = CoverageDisplay.from_estimator(imputer, pl.from_pandas(X), **given)
         np.testing.assert_array_equal(found.n_within, alike.n_within)
 
@@ -619,7 +622,7 @@ def displays(imputer, reducer, penguins, compared):
         MissingnessDisplay.from_data(penguins),
         LossCurveDisplay([2.0, 1.0], [0.1, 0.2]),
         DistributionDisplay.from_estimator(imputer, some, "sex"),
-        CoverageDisplay.from_estimator(imputer, some, confidence_levels=[0.5]),
+        CoverageDisplay.from_estimator(imputer, some, random_state=0),
         LatentMapDisplay.from_estimator(reducer, penguins, column="body_mass_g"),
         CellSurpriseDisplay.from_estimator(imputer, some),
         ComparisonDisplay.from_comparison(compared),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
+from sklearn.utils import check_random_state
 
 from vaeimpute._containers import Table
 from vaeimpute._hidden_cells import (
@@ -125,7 +126,7 @@ class CoverageDisplay:
         *,
         confidence_levels: ArrayLike | None = None,
         fraction: float = 0.2,
-        random_state: int = 0,
+        random_state: Any = None,
         ax: Any = None,
         **kwargs: Any,
     ) -> CoverageDisplay:
@@ -141,7 +142,7 @@ class CoverageDisplay:
             Each between 0 and 1; None: 0.1, 0.2, ..., 0.9 and 0.95.
         fraction : float in (0, 1), default=0.2
             Share of the observed cells of each column to hide.
-        random_state : int, default=0
+        random_state : int, RandomState instance or None, default=None
             Seed that chooses the cells.
         ax : Axes, default=None
         **kwargs : options of `plot`
@@ -166,7 +167,8 @@ class CoverageDisplay:
         if not isinstance(fraction, Real) or not 0 < fraction < 1:
             raise ValueError(f"fraction: got {fraction!r}, expected a number in (0, 1)")
         X, schema, truth, missing = read_cells(estimator, X)
-        hidden = choose_cells(~missing, fraction, random_state)
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        hidden = choose_cells(~missing, fraction, seed)
         marker = getattr(estimator, "missing_values", np.nan)
         table = hide_cells(X, hidden, marker)
         at, lower, upper = _intervals(estimator, table, schema, levels)
@@ -383,16 +385,13 @@ class ComparisonDisplay:
         self.overall = overall
 
     @classmethod
-    def from_comparison(
-        cls, comparison: Any, *, ax: Any = None, **kwargs: Any
-    ) -> ComparisonDisplay:
+    def from_comparison(cls, comparison: Any, *, ax: Any = None) -> ComparisonDisplay:
         """Draw what `compare_imputers` found.
 
         Parameters
         ----------
         comparison : Comparison
         ax : Axes, default=None
-        **kwargs : options of `plot`
 
         Returns
         -------
@@ -408,7 +407,7 @@ class ComparisonDisplay:
                 f"comparison: got {type(comparison).__name__}, expected what "
                 "`vaeimpute.compare_imputers` returns"
             )
-        return cls(comparison.by_column, comparison.overall).plot(ax, **kwargs)
+        return cls(comparison.by_column, comparison.overall).plot(ax)
 
     def plot(self, ax: Any = None) -> ComparisonDisplay:
         """Draw the errors.
