@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from scipy import stats
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.impute import KNNImputer, SimpleImputer
 
 import vaeimpute
@@ -384,6 +385,24 @@ def test_encoded_leaves_an_empty_column():
     filled = Encoded(SimpleImputer()).fit_transform(X)
     assert filled["c"].isna().all()
     assert filled[["a", "b"]].notna().all(axis=None)
+
+
+def test_encoded_leaves_what_the_imputer_leaves():
+    X = pd.DataFrame({"x": [1.0, np.nan, 3.0], "kind": ["b", None, "a"]})
+
+    class Idle(SimpleImputer):
+        def transform(self, X):
+            return X
+
+    imputer = Encoded(Idle()).fit(X)
+    pd.testing.assert_frame_equal(imputer.transform(X), X)
+
+
+def test_encoded_must_be_fitted():
+    imputer, X = Encoded(SimpleImputer()), load_penguins()
+    for method in (imputer.transform, imputer.predict_proba):
+        with pytest.raises(NotFittedError):
+            method(X)
 
 
 def test_is_exported():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from vaeimpute._containers import Table
 from vaeimpute._tables import TableSchema
@@ -116,9 +117,10 @@ class Encoded(TransformerMixin, BaseEstimator):
         Returns
         -------
         DataFrame or array of shape (n_rows, n_columns)
-            A copy of `X` with its missing cells filled.
+            A copy of `X` with its missing cells filled, but for those that the imputer
+            leaves empty.
         """
-        values, missing = self._schema.read(X)
+        values, missing = self._read(X)
         filled = self.imputer_.transform(self._encode(values))
         return self._decode(X, values, missing, np.asarray(filled))
 
@@ -136,7 +138,7 @@ class Encoded(TransformerMixin, BaseEstimator):
             Indicators that are filled with less than 0.001, as regressions do, count
             as so much; rows are scaled to sum to 1.
         """
-        values, _ = self._schema.read(X)
+        values, _ = self._read(X)
         filled = np.asarray(self.imputer_.transform(self._encode(values)))
         index = X.index if isinstance(X, pd.DataFrame) else None
         probabilities = {}
@@ -168,9 +170,14 @@ class Encoded(TransformerMixin, BaseEstimator):
         list of DataFrames or arrays of shape (n_rows, n_columns)
             Copies of `X` with its missing cells filled.
         """
-        values, missing = self._schema.read(X)
+        values, missing = self._read(X)
         draws = self.imputer_.draw(self._encode(values), n_draws, random_state)
         return [self._decode(X, values.copy(), missing, draw) for draw in draws]
+
+    def _read(self, X: Table) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values of a table's cells, and which are missing."""
+        check_is_fitted(self)
+        return self._schema.read(X)
 
     def _decode(
         self, X: Table, values: np.ndarray, missing: np.ndarray, filled: np.ndarray
@@ -180,6 +187,7 @@ class Encoded(TransformerMixin, BaseEstimator):
         values[:, self._numeric] = standard * self._scale + self._centre
         for j, block in self._blocks(filled):
             values[:, j] = self._levels[j][block.argmax(axis=1)]
+            values[np.isnan(block).any(axis=1), j] = np.nan
         return self._schema.write(X, values, missing)
 
     def _blocks(self, filled: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
