@@ -123,6 +123,20 @@ def test_terminal_overwrites_one_line(monkeypatch):
     assert last.startswith(f"[{'#' * 24}] fit: epoch 3 of 3, loss 0.3")
 
 
+@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+def test_line_fits_into_the_terminal(monkeypatch, columns):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    bar = Bar("VAEImputer")
+    bar.show(999, 1000, "loss 12.345, score 0.678")
+    line = terminal.getvalue()
+    assert line[0] == "\r"
+    assert len(line) <= columns
+    assert line.endswith("0 s") == (columns > 60)
+    assert ("#" in line) == (columns > 60)
+
+
 def test_shorter_line_leaves_nothing_of_a_longer_one(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 
@@ -15,7 +16,7 @@ except ImportError:  # scikit-learn before 1.9
         """Stands in where scikit-learn has no callbacks."""
 
 
-#: Letters of a bar in a terminal.
+#: Letters of a bar in a terminal that is wide enough.
 _BAR = 24
 #: Seconds between lines where these cannot be overwritten.
 _PAUSE = 30.0
@@ -101,8 +102,11 @@ class Bar:
         if self._display is not None:
             self._display.show(progress_bar(share, self._text), self._text)
         elif sys.stdout.isatty():
-            bar = "#" * round(_BAR * share)
-            self._write(f"\r[{bar:<{_BAR}}] {self._text}")
+            # A line that the terminal wraps could not be overwritten.
+            columns = shutil.get_terminal_size().columns
+            width = max(min(_BAR, columns - len(self._text) - 4), 0)
+            bar = "#" * round(width * share)
+            self._write(f"\r[{bar:<{width}}] {self._text}"[:columns])
         elif time.perf_counter() - self._last > _PAUSE:
             self._last = time.perf_counter()
             self._write(f"{self._text}\n")
