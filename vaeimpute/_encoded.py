@@ -90,9 +90,7 @@ class Encoded(TransformerMixin, BaseEstimator):
             text_features="passthrough",
         )
         values, _ = self._schema.read(X)
-        observed = [
-            j for j in range(values.shape[1]) if not np.isnan(values[:, j]).all()
-        ]
+        observed = np.flatnonzero(~np.isnan(values).all(axis=0)).tolist()
         kinds = [column.kind for column in self._schema.columns]
         self._numeric = [j for j in observed if kinds[j] == "numeric"]
         self._levels = {
