@@ -392,12 +392,14 @@ class _Verdicts:
 
     def chosen(self) -> str | None:
         """Return the simplest imputer that is as good as the best on all columns."""
-        parts = self._parts().items()
-        for name in self.losses.columns:
-            best = _mean_over_columns(self.losses).idxmin()
-            if all(_is_as_good(part, name, best, kind) for kind, part in parts):
-                return name
-        return None
+        if self.losses.columns.empty:
+            return None
+        best, parts = _mean_over_columns(self.losses).idxmin(), self._parts().items()
+        return next(
+            name
+            for name in self.losses.columns
+            if all(_is_as_good(part, name, best, kind) for kind, part in parts)
+        )
 
     def advice(self, by_column: pd.DataFrame, failures: Mapping[str, str]) -> str:
         """Say which imputer to use, where another is better, and which failed."""
