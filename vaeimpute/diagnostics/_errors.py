@@ -83,8 +83,9 @@ class CoverageDisplay:
     column_lines_ : list of Line2D
         Of each column, if drawn.
     band_ : PolyCollection
-        Where the line lies in 95 of 100 samples of as many independent cells if
-        intervals are exact.
+        Where, at each level, the line lies in 95 of 100 samples of as many independent
+        cells if intervals are exact. Cells of one row depend on each other, so that
+        more than 5 may lie outside.
 
     See Also
     --------
