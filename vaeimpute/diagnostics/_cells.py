@@ -201,7 +201,8 @@ class DistributionDisplay:
                 self._draw_histograms(numbers, imputed, bins)
             name_numbers(self.ax_.xaxis, self.name, unit)
         parts = {"observed": len(self.observed), "imputed": len(self.imputed)}
-        names = [f"{part} ({count:,} cells)" for part, count in parts.items()]
+        # Not cells: several tables hold several values of each.
+        names = [f"{part} ({count:,} values)" for part, count in parts.items()]
         artists = [self.observed_artist_, self.imputed_artist_]
         at = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
         legend(self.ax_, artists, names, **at)
@@ -219,7 +220,7 @@ class DistributionDisplay:
         self.ax_.set_ylim(bottom=0)
         if _are_whole(edges + 0.5):
             self.ax_.xaxis.get_major_locator().set_params(integer=True)
-        name_shares(self.ax_.yaxis, "share of cells")
+        name_shares(self.ax_.yaxis, "share of values")
 
     def _draw_steps(self, observed, imputed):
         artists = [
@@ -228,7 +229,7 @@ class DistributionDisplay:
         ]
         self.observed_artist_, self.imputed_artist_ = artists
         dress(self.ax_)
-        name_shares(self.ax_.yaxis, "share of cells up to it")
+        name_shares(self.ax_.yaxis, "share of values up to it")
 
     def _draw_bars(self):
         names, shares = _level_shares(self.observed, self.imputed)
@@ -241,7 +242,7 @@ class DistributionDisplay:
         name_ticks(self.ax_.yaxis, names)
         self.ax_.set_ylim(len(names) - 0.5, -0.5)
         name_axes(self.ax_, y=self.name)
-        name_shares(self.ax_.xaxis, "share of cells")
+        name_shares(self.ax_.xaxis, "share of values")
 
 
 def _filled(estimator, X, n_imputations, random_state):
