@@ -251,6 +251,14 @@ class TestDistribution:
         np.testing.assert_allclose(widths, [2 / 44] * 14 + [16 / 44])
         assert "16 others" in texts_in(display.figure_)
 
+    @pytest.mark.parametrize("kind", ["histogram", "ecdf"])
+    def test_a_title_has_room(self, kind):
+        display = DistributionDisplay([1.0, 2.0, 4.0], [3.0], "a").plot(kind=kind)
+        title = display.ax_.set_title("a long title " * 5)
+        display.figure_.draw_without_rendering()
+        legend = display.ax_.get_legend().get_window_extent()
+        assert title.get_window_extent().y0 > legend.y1
+
     def test_levels_are_matched_by_name(self):
         observed = pd.Categorical(["a", "a", "b", "b"], categories=["b", "a"])
         imputed = pd.Categorical(["b", "c", "c", "c"], categories=["a", "b", "c"])

@@ -190,12 +190,15 @@ class DistributionDisplay:
             raise ValueError(f"kind: got {kind!r}, expected 'histogram' or 'ecdf'")
         self.ax_ = axes_of(ax, (6, 4))
         self.figure_ = self.ax_.figure
+        # Within the axes, which leave room: titles come above.
+        at = {"loc": "upper right", "ncols": 2}
         if isinstance(self.observed, pd.Categorical):
             self._draw_bars()
         else:
             numbers, unit = as_numbers(self.observed)
             imputed, _ = as_numbers(self.imputed, unit)
             if kind == "ecdf":
+                at = {"loc": "lower right"}
                 self._draw_steps(numbers, imputed)
             else:
                 self._draw_histograms(numbers, imputed, bins)
@@ -204,7 +207,6 @@ class DistributionDisplay:
         # Not cells: several tables hold several values of each.
         names = [f"{part} ({count:,} values)" for part, count in parts.items()]
         artists = [self.observed_artist_, self.imputed_artist_]
-        at = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
         legend(self.ax_, artists, names, **at)
         return self
 
@@ -217,7 +219,7 @@ class DistributionDisplay:
             artists.append(self.ax_.stairs(shares, edges, color=color, linewidth=1.6))
         self.observed_artist_, self.imputed_artist_ = artists
         dress(self.ax_, "y")
-        self.ax_.set_ylim(bottom=0)
+        self.ax_.set_ylim(0, 1.1 * self.ax_.get_ylim()[1])
         if _are_whole(edges + 0.5):
             self.ax_.xaxis.get_major_locator().set_params(integer=True)
         name_shares(self.ax_.yaxis, "share of values")
@@ -240,7 +242,7 @@ class DistributionDisplay:
         self.observed_artist_, self.imputed_artist_ = artists
         dress(self.ax_, "x")
         name_ticks(self.ax_.yaxis, names)
-        self.ax_.set_ylim(len(names) - 0.5, -0.5)
+        self.ax_.set_ylim(len(names) - 0.5, -0.5 - 0.12 * len(names))
         name_axes(self.ax_, y=self.name)
         name_shares(self.ax_.xaxis, "share of values")
 
