@@ -15,7 +15,7 @@ import sys
 import time
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
@@ -126,20 +126,29 @@ _encoding_option = click.option(
     show_default=True,
     help="Encoding of text files.",
 )
-_fraction_option = click.option(
-    "--fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Share of the observed fields of each column to hide.",
-)
-_repeats_option = click.option(
-    "--repeats",
-    type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="How often to hide fields and fit.",
-)
+
+
+def _trial_options(command: Callable) -> Callable:
+    """Add the options of commands that hide fields of a table."""
+    fraction = click.option(
+        "--fraction",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.1,
+        show_default=True,
+        help="Share of the observed fields of each column to hide.",
+    )
+    repeats = click.option(
+        "--repeats",
+        type=click.IntRange(1),
+        default=3,
+        show_default=True,
+        help="How often to hide fields and fit.",
+    )
+    of_table = (_format_option, _delimiter_option, _encoding_option)
+    of_fit = (_seed_option, _max_iter_option, _categorical_option, _missing_option)
+    for option in reversed((fraction, repeats, *of_fit, *of_table)):
+        command = option(command)
+    return command
 
 
 @commands.command()
@@ -213,15 +222,7 @@ def impute(
 
 @commands.command()
 @click.argument("source", metavar="IN")
-@_fraction_option
-@_repeats_option
-@_seed_option
-@_max_iter_option
-@_categorical_option
-@_missing_option
-@_format_option
-@_delimiter_option
-@_encoding_option
+@_trial_options
 def compare(
     source: str,
     file_format: str | None,
@@ -251,8 +252,6 @@ def compare(
     required=True,
     help="HTML file to write, - for standard output.",
 )
-@_fraction_option
-@_repeats_option
 @click.option(
     "--max-rows",
     type=click.IntRange(2),
@@ -260,13 +259,7 @@ def compare(
     show_default=True,
     help="Rows to draw for all that takes a fit, at most.",
 )
-@_seed_option
-@_max_iter_option
-@_categorical_option
-@_missing_option
-@_format_option
-@_delimiter_option
-@_encoding_option
+@_trial_options
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def report(
     source: str,
