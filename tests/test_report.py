@@ -1,6 +1,7 @@
 """What a report finds, against what is known, and the page that shows it."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -309,7 +310,7 @@ def test_verdict_names_the_simpler_imputer(made, findings):
 def test_verdict_on_noise():
     noise = np.random.default_rng(0).normal(size=(300, 3))
     noise[:20, 0] = np.nan
-    assert find(noise).verdict.headline == "Filling will not help"
+    assert find(noise).verdict.headline == "Filling will hardly help"
 
 
 def test_verdict_on_few_rows():
@@ -482,8 +483,8 @@ def test_page_says_what_it_leaves_out(findings):
     """Of more columns with gaps than are drawn, it says how many there are."""
     one = findings.distributions["near"]
     many = {f"column {k}": one for k in range(30)}
-    changed = vars(findings) | {"distributions": many}
-    html = page(type(findings)(**changed), Verdict.of(findings), "wide", "")
+    changed = replace(findings, distributions=many)
+    html = page(changed, Verdict.of(findings), "wide", "")
     assert html.count('class="histogram"') == 24
     assert "24 columns with the most imputed cells, of 30" in html
 
@@ -564,7 +565,8 @@ def test_regressions_are_left_out_of_wide_tables(monkeypatch):
 @pytest.mark.parametrize(
     ("n_inside", "n", "expected"),
     [
-        (45, 50, "can be believed"),
+        (45, 50, "Nothing speaks against"),  # as would 80 %
+        (40, 50, "too narrow"),
         (915, 1000, "can be believed"),
         (88_500, 100_000, "can be believed"),  # surely less than 90 %, but so what
         (80, 100, "too narrow"),
@@ -573,12 +575,47 @@ def test_regressions_are_left_out_of_wide_tables(monkeypatch):
 )
 def test_verdict_on_intervals(findings, n_inside, n, expected):
     share = Share.counted(n_inside, n, 0.9)
-    changed = type(findings)(**(vars(findings) | {"coverage": share}))
-    [said] = [x for x in Verdict.of(changed).trust if "intervals" in x]
+    changed = replace(findings, coverage=share)
+    [said] = [x for x in Verdict.of(changed).trust if "VAEImputer's intervals" in x]
     assert expected in said
 
 
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (Share(500, 0.70, 0.68, 0.72, 0.71), "can be believed"),
+        (Share(50, 0.70, 0.58, 0.82, 0.75), "Nothing speaks against"),
+        (Share(50, 0.70, 0.58, 0.82, 0.90), "too sure"),
+        (Share(50, 0.70, 0.58, 0.82, 0.50), "too unsure"),
+    ],
+)
+def test_verdict_on_probabilities(findings, share, expected):
+    changed = replace(findings, certainty=share)
+    [said] = [x for x in Verdict.of(changed).trust if "probabilities" in x]
+    assert expected in said
+
+
+def test_verdict_names_columns_that_are_better_filled_otherwise(findings):
+    comparison = replace(findings.comparison, chosen="mean")
+    columns = findings.columns.assign(enough=["mean", "knn", "vae", "mean", "mean"])
+    changed = replace(findings, comparison=comparison, columns=columns)
+    verdict = Verdict.of(changed)
+    assert verdict.headline == "Filling helps in some columns only"
+    [said] = [x for x in verdict.to_do if "more complex" in x]
+    assert "“near” a" in said  # not the one without gaps
+    nowhere = replace(changed, columns=columns.assign(enough="mean"))
+    assert Verdict.of(nowhere).headline == "Filling will hardly help"
+
+
+def test_verdict_names_all_columns_with_odd_cells(findings):
+    """Those that are not among the odd cells that are listed, too."""
+    changed = replace(findings, odd=findings.odd.iloc[:1])
+    columns = findings.columns.assign(n_odd=[0, 90, 0, 20, 0])
+    said = Verdict.of(replace(changed, columns=columns)).to_check[0]
+    assert said.startswith("110 observed cells in “near”, “noise” would")
+
+
 def test_few_cells_say_nothing_of_intervals(findings):
-    changed = vars(findings) | {"coverage": Share.counted(9, 10, 0.9)}
-    said = Verdict.of(type(findings)(**changed)).trust
+    changed = replace(findings, coverage=Share.counted(9, 10, 0.9))
+    said = Verdict.of(changed).trust
     assert not any("intervals" in x for x in said)

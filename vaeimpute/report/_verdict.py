@@ -13,8 +13,8 @@ from vaeimpute.report._findings import FEWEST_HIDDEN, LEVEL, Findings, Share
 _FEWEST_CELLS = 50
 #: Columns that are named in one sentence, and letters of one name.
 _MAX_NAMED, _MAX_LETTERS = 5, 40
-#: Shares that differ by less are the same to a reader, chance or not.
-_NEGLIGIBLE = 0.02
+#: Shares that surely differ by less can be believed.
+_NEGLIGIBLE = 0.05
 #: Share of missing cells from which on a column is warned of.
 _MOSTLY_MISSING = 0.5
 
@@ -28,8 +28,8 @@ IMPUTERS = {
 
 _CAVEAT = (
     "All of this holds for cells that are missing by chance, as the hidden ones were. "
-    "Where cells are missing because of what would stand in them, errors are larger, "
-    "and no table can show whether that is so."
+    "Where cells are missing because of what would stand in them, errors can be far "
+    "larger, and no table can show whether that is so."
 )
 
 
@@ -57,30 +57,34 @@ class Verdict:
         headline, to_do = _advice(findings)
         return cls(
             headline,
-            (*to_do, *_exceptions(findings)),
-            (*_predictability(findings), *_certainty(findings)),
+            (*to_do, *_mostly_missing(findings)),
+            (*_predictability(findings), *_calibration(findings)),
             _to_check(findings),
             (*_limits(findings), _CAVEAT),
         )
 
-    def __str__(self) -> str:
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The sentences, by what they are on, where there are any."""
         parts = {
             "What to do": self.to_do,
             "How far to trust it": self.trust,
             "What to check first": self.to_check,
             "What this cannot tell": self.limits,
         }
+        return {title: said for title, said in parts.items() if said}
+
+    def __str__(self) -> str:
         lines = [self.headline]
-        for title, sentences in parts.items():
-            if sentences:
-                lines += ["", title, *(f"- {sentence}" for sentence in sentences)]
+        for title, sentences in self.parts.items():
+            lines += ["", title, *(f"- {sentence}" for sentence in sentences)]
         return "\n".join(lines)
 
 
-def shortened(name: Hashable) -> str:
-    """Return a name as text, cut where it is very long."""
+def shortened(name: Hashable, n_letters: int = _MAX_LETTERS) -> str:
+    """Return a name or a cell as text, cut where it is very long."""
     text = str(name)
-    return text if len(text) <= _MAX_LETTERS else f"{text[: _MAX_LETTERS - 1]}…"
+    return text if len(text) <= n_letters else f"{text[: n_letters - 1]}…"
 
 
 def counted(n: int, thing: str) -> str:
@@ -107,13 +111,15 @@ def _advice(findings: Findings) -> tuple[str, tuple[str, ...]]:
             "filled cell yourself, or leave the gaps."
         )
         return "Too little data to tell", (said,)
+    otherwise = _otherwise(findings)
     if chosen == "mean":
         said = (
-            "The columns say next to nothing about each other: no imputer was better "
-            "than filling the mean or the most frequent level. Filled cells would add "
-            "no knowledge; keep the gaps where what follows can take them."
+            "Over all columns, no imputer was clearly better than filling the mean or "
+            "the most frequent level. Filled cells would add next to no knowledge: "
+            "keep the gaps where what follows can take them."
         )
-        return "Filling will not help", (said,)
+        where = "helps in some columns only" if otherwise else "will hardly help"
+        return f"Filling {where}", (said, *otherwise)
     if chosen == "vae":
         said = (
             f"Fill with VAEImputer ({_errors(findings, 'vae')}; by means and the most "
@@ -121,17 +127,15 @@ def _advice(findings: Findings) -> tuple[str, tuple[str, ...]]:
         )
         return "Fill it with VAEImputer", (said,)
     said = (
-        f"Fill with {IMPUTERS.get(chosen, chosen)}: simpler than VAEImputer, and as "
+        f"Fill with {IMPUTERS[chosen]}: simpler than VAEImputer, and as "
         f"good ({_errors(findings, chosen)}; VAEImputer: {_errors(findings, 'vae')})."
     )
-    more = "VAEImputer is still of use for intervals, draws and odd cells."
-    return "Something simpler is as good", (said, more)
+    more = "What only VAEImputer has are intervals, draws and odd cells."
+    return "Something simpler is as good", (said, *otherwise, more)
 
 
 def _errors(findings: Findings, name: str) -> str:
     """Return the errors of an imputer in words."""
-    if name not in findings.comparison.overall.index:
-        return "not known"
     row, words = findings.comparison.overall.loc[name], []
     if pd.notna(row["numbers"]):
         words.append(f"numbers {row['numbers']:.2f} SD off")
@@ -140,17 +144,27 @@ def _errors(findings: Findings, name: str) -> str:
     return ", ".join(words) or "not known"
 
 
-def _exceptions(findings: Findings) -> tuple[str, ...]:
-    """Name columns to leave, or to fill otherwise."""
+def _otherwise(findings: Findings) -> tuple[str, ...]:
+    """Name columns with gaps that are better filled by more than what is advised."""
+    columns, names = findings.columns, findings.comparison.overall.index
+    more_complex = names[names.get_loc(findings.comparison.chosen) + 1 :]
+    has_gaps = columns["n_imputed"] > 0
+    better = columns.index[columns["enough"].isin(more_complex) & has_gaps]
+    if better.empty:
+        return ()
+    said = f"In {named(better)} a more complex imputer is clearly better"
+    return (f"{said}: the table of columns says which is enough.",)
+
+
+def _mostly_missing(findings: Findings) -> tuple[str, ...]:
+    """Name columns that may be better left out."""
     columns = findings.columns
     mostly = columns.index[columns["share_missing"] > _MOSTLY_MISSING]
-    said = []
-    if len(mostly):
-        said.append(
-            f"More than half is missing in {named(mostly)}: ask whether to use "
-            f"{'it' if len(mostly) == 1 else 'them'} at all."
-        )
-    return tuple(said)
+    if mostly.empty:
+        return ()
+    them = "it" if len(mostly) == 1 else "them"
+    said = f"More than half is missing in {named(mostly)}"
+    return (f"{said}: ask whether to use {them} at all.",)
 
 
 def _predictability(findings: Findings) -> tuple[str, ...]:
@@ -159,50 +173,53 @@ def _predictability(findings: Findings) -> tuple[str, ...]:
     if findings.n_missing:
         columns = columns[columns["n_imputed"] > 0]
     said = {
-        "well": "Well filled, half or more of the mean's squared error avoided: {}.",
-        "partly": "Partly filled, better than by the mean but not by much: {}.",
-        "hardly": "Hardly better than the mean: {}.",
-        "untested": "Not tested, for too few observed cells: {}.",
+        "well": (
+            "Well filled, half or more of the mean's squared error or of its wrong "
+            "levels avoided"
+        ),
+        "partly": "Partly filled, better than by the mean but not by much",
+        "hardly": "No better than the mean, or hardly",
+        "untested": f"Not tested, with fewer than {FEWEST_HIDDEN} hidden cells",
     }
     groups = {x: columns.index[columns["predictable"] == x] for x in said}
     return tuple(
-        said[x].format(named(names)) for x, names in groups.items() if len(names)
+        f"{said[x]}: {named(names)}." for x, names in groups.items() if len(names)
     )
 
 
-def _certainty(findings: Findings) -> tuple[str, ...]:
+def _calibration(findings: Findings) -> tuple[str, ...]:
     """Say whether intervals and probabilities can be believed."""
-    said = []
     numbers, levels = findings.coverage, findings.certainty
-    if numbers.n >= FEWEST_HIDDEN:
-        words = (
-            f"{numbers.share:.0%} of hidden numbers lay within their "
-            f"{LEVEL:.0%} intervals ({_ends(numbers)} by chance)"
-        )
-        if _is_close(numbers):
-            said.append(f"VAEImputer's intervals can be believed: {words}.")
-        else:
-            size = "narrow" if numbers.share < numbers.expected else "wide"
-            said.append(f"VAEImputer's intervals are too {size}: {words}.")
-    if levels.n >= FEWEST_HIDDEN:
-        words = (
-            f"it was {levels.expected:.0%} sure of hidden levels, of which "
-            f"{levels.share:.0%} were right"
-        )
-        if _is_close(levels):
-            said.append(f"Its probabilities can be believed: {words}.")
-        else:
-            how = "sure" if levels.share < levels.expected else "unsure"
-            said.append(f"Its probabilities are too {how}: {words}.")
-    return tuple(said)
+    of_numbers = (
+        f"{numbers.share:.0%} of hidden numbers lay within their {LEVEL:.0%} intervals"
+    )
+    of_levels = (
+        f"{levels.share:.0%} of hidden levels were right, where {levels.expected:.0%} "
+        "was said"
+    )
+    return (
+        *_judged("VAEImputer's intervals", numbers, ("narrow", "wide"), of_numbers),
+        *_judged("VAEImputer's probabilities", levels, ("sure", "unsure"), of_levels),
+    )
 
 
-def _is_close(share: Share) -> bool:
-    return share.is_as_expected or abs(share.share - share.expected) <= _NEGLIGIBLE
+def _judged(
+    what: str, share: Share, faults: tuple[str, str], words: str
+) -> tuple[str, ...]:
+    """Say whether a share is what it should be; faults: what too few and too many are.
 
-
-def _ends(share: Share) -> str:
-    return f"{share.low:.0%} to {share.high:.0%}"
+    That chance may be all that sets it off is not enough to believe it: with few cells
+    it always may be.
+    """
+    if share.n < FEWEST_HIDDEN:
+        return ()
+    farthest = max(share.expected - share.low, share.high - share.expected)
+    verdict = f"{what} are too {faults[int(share.share > share.expected)]}"
+    if farthest <= _NEGLIGIBLE:
+        verdict = f"{what} can be believed"
+    elif share.is_as_expected:
+        verdict = f"Nothing speaks against {what}, but cells are too few to be sure"
+    return (f"{verdict}: {words} (95% interval: {share.low:.0%} to {share.high:.0%}).",)
 
 
 def _to_check(findings: Findings) -> tuple[str, ...]:
@@ -210,10 +227,10 @@ def _to_check(findings: Findings) -> tuple[str, ...]:
     said = []
     n_odd = int(findings.columns["n_odd"].sum())
     if n_odd:
-        some = findings.odd["column"].drop_duplicates().tolist()
+        some = findings.columns.index[findings.columns["n_odd"] > 0]
         said.append(
             f"{counted(n_odd, 'observed cell')} in {named(some)} would hardly be there "
-            "by chance: typing errors, or rows of another kind."
+            "by chance, if the model is right: typing errors, or rows of another kind."
         )
     n_imputed = int(findings.columns["n_imputed"].sum())
     n_far = int(findings.columns["n_extrapolated"].sum())
