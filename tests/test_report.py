@@ -17,6 +17,8 @@ from vaeimpute.report import report
 from vaeimpute.report._charts import mirrored, squares
 from vaeimpute.report._findings import Share
 from vaeimpute.report._findings import _levels as level_counts
+from vaeimpute.report._findings import _probability_of_more as tail
+from vaeimpute.report._findings import _together as together
 from vaeimpute.report._page import _ticks, page, shown, text
 from vaeimpute.report._verdict import Verdict
 
@@ -114,6 +116,36 @@ def test_columns_missing_by_chance_are_not_together():
     found = find(table.where(observed)).findings
     assert found.together.empty
     assert found.groups == ()
+
+
+def test_few_tables_have_columns_said_to_be_missing_together_by_chance():
+    """Of many pairs some are far apart, and in rare gaps that says little."""
+    n_false = 0
+    for seed in range(40):
+        shares = np.geomspace(0.01, 0.5, 30)
+        missing = np.random.default_rng(seed).random((100, 30)) < shares
+        n_false += not together(missing, range(30))["together"].empty
+    assert n_false <= stats.binom.isf(1e-3, 40, 0.05)
+
+
+@pytest.mark.parametrize(("one", "other"), [(4, 40), (60, 50), (90, 80)])
+def test_tail_of_common_rows_is_bounded_closely(one, other):
+    both = np.arange(one * other // 100 + 1, min(one, other) + 1)
+    bound = tail(both, one, other, 100)
+    exact = stats.hypergeom.sf(both - 1, 100, one, other)
+    assert (bound >= exact * (1 - 1e-9)).all()
+    far = exact < 0.05
+    assert far.any()
+    assert (bound[far] <= 1.3 * exact[far]).all()
+
+
+def test_groups_are_the_linked_columns():
+    rng = np.random.default_rng(0)
+    parts = rng.random((200, 3)) < 0.3
+    found = together(parts[:, [0, 1, 0, 2, 1, 0]], "abcdef")
+    assert found["groups"] == (("a", "c", "f"), ("b", "e"))
+    assert len(found["together"]) == 3 + 1
+    assert found["together"]["correlation"].tolist() == pytest.approx([1] * 4)
 
 
 def test_errors_are_those_of_the_comparison(table, findings):
