@@ -175,7 +175,7 @@ def report(
         random_state=random_state,
     )
     settings = (
-        f"Cells were hidden {counted(n_repeats, 'time')}: each time {fraction:.0%} of "
-        "the observed ones of each column."
+        f"Cells were hidden {counted(n_repeats, 'time')}: each time "
+        f"{100 * fraction:g}% of the observed ones of each column."
     )
     return Report(findings, str(title), settings)

@@ -57,11 +57,11 @@ class Distribution:
     observed, imputed : array of shape (n_bins,)
         Cells in each bin, or of each level.
     edges : tuple
-        Ends of the bins, in the column's units, one more than bins; empty for levels.
+        Ends of the bins, in the column's units, one more than bins; integers where each
+        bin holds one of them; empty for levels.
     levels : tuple
-        Levels, the most frequent first; empty for numbers. The last stands for all
-        others where `has_others`.
-    has_others : bool
+        Levels, the most frequent first; empty for numbers. With more than 12, the last
+        is how many "others" it stands for.
     observed_quartiles, imputed_quartiles : tuple
         First quartile, median and third quartile of numbers; empty for levels.
     """
@@ -70,7 +70,6 @@ class Distribution:
     imputed: np.ndarray
     edges: tuple[Any, ...] = ()
     levels: tuple[Any, ...] = ()
-    has_others: bool = False
     observed_quartiles: tuple[Any, ...] = ()
     imputed_quartiles: tuple[Any, ...] = ()
 
@@ -93,9 +92,10 @@ class Findings:
         "error_of_mean" in these as `compare_imputers` has them; "skill", the share of
         the mean's squared error or of its wrong levels that is avoided; how well it is
         "predictable" in a word; the share of hidden numbers in their intervals,
-        "coverage", with the ends of its own 95 % interval; for levels how sure the
-        imputer "said" to be and the share "right"; the simplest imputer that is
-        "enough"; counts of "n_imputed", "n_extrapolated" and "n_odd" cells; a "note".
+        "coverage", with the ends of its own 95 % interval; for levels the mean
+        "probability" of those filled in, and their "accuracy", the share that is
+        right; the simplest imputer that is "enough"; counts of "n_imputed",
+        "n_extrapolated" and "n_odd" cells; a "note".
     patterns : DataFrame
         Sets of columns that are missing in the same rows, the most frequent first:
         "n_rows", "share" and the names, "columns".
@@ -162,7 +162,7 @@ class Share:
     @property
     def is_as_expected(self) -> bool:
         """Whether chance may be all that sets the share off what was expected."""
-        return self.n > 0 and self.low <= self.expected <= self.high
+        return self.low <= self.expected <= self.high
 
 
 def find(
@@ -325,8 +325,7 @@ class _Trial:
             random_state=seed,
         )
         cells = [_hidden_cells(table, *answers) for answers in said]
-        nothing = [np.zeros((5, 0))]
-        row, column, *sure = np.concatenate(cells or nothing, axis=1)
+        row, column, *sure = np.hstack([np.zeros((5, 0)), *cells])
         return cls(comparison, row.astype(int), column.astype(int), *sure)
 
     def coverage(self, j: int | None = None) -> Share:
@@ -358,24 +357,19 @@ class _Trial:
 
 def _hidden_cells(table, X, lower, upper, levels) -> np.ndarray:
     """Return row, column, inside, right and probability of each hidden cell."""
-    hidden = table.schema.read(X)[1] & ~table.missing
-    ends = np.stack([table.schema.read(x)[0] for x in (lower, upper)])
-    parts = [np.zeros((5, 0))]
-    for j, column in enumerate(table.schema.columns):
-        rows = np.flatnonzero(hidden[:, j] & ~np.isnan(ends[:, :, j]).any(axis=0))
-        inside = right = probability = np.full(len(rows), np.nan)
-        if column.name in levels:
-            rows = np.flatnonzero(hidden[:, j])
-            said = levels[column.name].to_numpy()[rows]
-            probability = said.max(axis=1)
-            right = said.argmax(axis=1) == table.values[rows, j]
-            inside = np.full(len(rows), np.nan)
-        elif len(rows):
-            low, high = ends[:, rows, j]
-            truth = table.values[rows, j]
-            inside = (low <= truth) & (truth <= high)
-        parts.append([rows, np.full(len(rows), j), inside, right, probability])
-    return np.concatenate(parts, axis=1)
+    rows, columns = np.nonzero(table.schema.read(X)[1] & ~table.missing)
+    truth = table.values[rows, columns]
+    low, high = (table.schema.read(x)[0][rows, columns] for x in (lower, upper))
+    is_known = ~np.isnan(low) & ~np.isnan(high)
+    inside = np.where(is_known, (low <= truth) & (truth <= high), np.nan)
+    right, probability = np.full((2, len(rows)), np.nan)
+    for j, name in enumerate(table.names):
+        if name in levels:
+            at = columns == j
+            said = levels[name].to_numpy()[rows[at]]
+            right[at] = said.argmax(axis=1) == truth[at]
+            probability[at] = said.max(axis=1)
+    return np.stack([rows, columns, inside, right, probability])
 
 
 @dataclass(frozen=True, eq=False)
@@ -419,14 +413,17 @@ class _FilledTable:
     def listed(self, extrapolated: np.ndarray) -> pd.DataFrame:
         """Return one row per cell to be careful with, those outside first."""
         reasons = np.array(["outside", "edge", "odd", "empty"])
-        first = np.where(extrapolated.any(axis=0), extrapolated.argmax(axis=0), 4)
-        at = [(k, i, j) for k in range(4) for i, j in np.argwhere(first == k)]
+        at = np.argwhere(extrapolated.any(axis=0))
+        why = extrapolated.argmax(axis=0)[tuple(at.T)]
+        order = np.argsort(why, kind="stable")
+        rows, columns = at[order].T
+        cells = zip(rows, columns, strict=True)
         return pd.DataFrame(
             {
-                "row": self._labels([i for _, i, _ in at]),
-                "column": [self.table.names[j] for *_, j in at],
-                "imputed": _objects(self.frame.iat[i, j] for _, i, j in at),
-                "why": [str(reasons[k]) for k, *_ in at],
+                "row": self._labels(rows),
+                "column": [self.table.names[j] for j in columns],
+                "imputed": _objects(self.frame.iat[i, j] for i, j in cells),
+                "why": reasons[why[order]].tolist(),
             }
         )
 
@@ -483,13 +480,13 @@ def _numbers(column: Column, observed, imputed) -> Distribution:
     n_bins = min(max(len(wanted) - 1, 8), _MAX_BINS)
     low, high = both.min(), both.max()
     if column.is_integer and high - low < _MAX_BINS:
-        edges = np.arange(low, high + 2) - 0.5  # a bin for each whole number
+        edges = np.arange(int(low), int(high) + 2)  # a bin for each
     else:
         edges = np.histogram_bin_edges(both, n_bins)
     quartiles = (np.quantile(x, [0.25, 0.5, 0.75]) for x in (observed, imputed))
     shown = [_in_units(column, x) for x in (edges, *quartiles)]
     counts = (np.histogram(x, edges)[0] for x in (observed, imputed))
-    return Distribution(*counts, shown[0], (), False, *shown[1:])
+    return Distribution(*counts, shown[0], (), *shown[1:])
 
 
 def _in_units(column: Column, values: np.ndarray) -> tuple[Any, ...]:
@@ -506,14 +503,14 @@ def _levels(column: Column, observed, imputed) -> Distribution:
         [np.bincount(x.astype(int), minlength=n_levels) for x in (observed, imputed)]
     )
     order = np.argsort(-counts[0], kind="stable")
-    has_others = n_levels > _MAX_LEVELS
-    shown, others = np.split(order, [_MAX_LEVELS - 1 if has_others else n_levels])
+    n_shown = n_levels if n_levels <= _MAX_LEVELS else _MAX_LEVELS - 1
+    shown, others = np.split(order, [n_shown])
     levels = tuple(column.levels[code] for code in shown)
     parts = [counts[:, shown]]
-    if has_others:
+    if len(others):
         parts.append(counts[:, others].sum(axis=1, keepdims=True))
         levels += (f"{len(others)} others",)
-    return Distribution(*np.hstack(parts), levels=levels, has_others=has_others)
+    return Distribution(*np.hstack(parts), levels=levels)
 
 
 def _columns(table: _IncompleteTable, trial: _Trial, counts) -> pd.DataFrame:
@@ -538,8 +535,8 @@ def _columns(table: _IncompleteTable, trial: _Trial, counts) -> pd.DataFrame:
             "coverage": [x.share for x in covered],
             "coverage_low": [x.low for x in covered],
             "coverage_high": [x.high for x in covered],
-            "said": [x.expected for x in certain],
-            "right": [x.share for x in certain],
+            "probability": [x.expected for x in certain],
+            "accuracy": [x.share for x in certain],
             "enough": compared["enough"],
         },
         index=compared.index,

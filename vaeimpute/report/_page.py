@@ -14,7 +14,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from datetime import date
 from html import escape
 from importlib import resources
-from itertools import count
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -138,8 +138,7 @@ def shown(value: Any) -> str:
         return str(value.date() if value == value.normalize() else value)
     if isinstance(value, date):
         return value.isoformat()
-    words = str(value)
-    return words if len(words) <= _MAX_LETTERS else f"{words[: _MAX_LETTERS - 1]}…"
+    return shortened(value, _MAX_LETTERS)
 
 
 def _asset(name: str) -> str:
@@ -170,13 +169,14 @@ def _contents(findings: Findings) -> list[str]:
 def _facts(findings: Findings) -> str:
     n_cells = findings.n_rows * findings.n_columns
     n_full = int((findings.columns["n_missing"] == 0).sum())
-    complete = findings.patterns.loc[findings.patterns["columns"] == (), "n_rows"]
+    is_complete = findings.patterns["columns"].map(len) == 0
+    n_complete = int(findings.patterns.loc[is_complete, "n_rows"].sum())
     missing = f"{findings.n_missing:,} ({_share(findings.n_missing / n_cells)})"
     facts = {
         "rows": f"{findings.n_rows:,}",
         "columns": f"{findings.n_columns:,}",
         "cells missing": missing,
-        "complete rows": f"{int(complete.sum()):,}",
+        "complete rows": f"{n_complete:,}",
         "complete columns": f"{n_full:,}",
     }
     parts = "".join(f"<div><dt>{k}</dt><dd>{x}</dd></div>" for k, x in facts.items())
@@ -184,16 +184,9 @@ def _facts(findings: Findings) -> str:
 
 
 def _verdict(verdict: Verdict) -> str:
-    parts = {
-        "What to do": verdict.to_do,
-        "How far to trust it": verdict.trust,
-        "What to check first": verdict.to_check,
-        "What this cannot tell": verdict.limits,
-    }
     blocks = "".join(
         f"<div><h3>{title}</h3>{_list(text(x) for x in said)}</div>"
-        for title, said in parts.items()
-        if said
+        for title, said in verdict.parts.items()
     )
     return (
         '<section class="verdict" aria-labelledby="verdict">'
@@ -211,9 +204,9 @@ def _share(x: float) -> str:
     if pd.isna(x):
         return "–"
     if 0 < x < 0.001:
-        return "< 0.1%"
+        return "&lt; 0.1%"
     if 0.999 < x < 1:
-        return "> 99.9%"
+        return "&gt; 99.9%"
     return f"{x:.0%}" if x in (0, 1) or 0.1 <= x <= 0.9 else f"{x:.1%}"
 
 
@@ -231,6 +224,19 @@ def _table(
     )
 
 
+def _first(
+    caption: str,
+    n_all: int,
+    which: str,
+    heads: Sequence[tuple[str, str]],
+    rows: Iterable[str],
+) -> str:
+    """Return a table of the first of many rows, which says so."""
+    if n_all > _MAX_LISTED:
+        caption += f", of which the {_MAX_LISTED} {which}"
+    return _table(caption, heads, islice(rows, _MAX_LISTED))
+
+
 def _cell(content: str, key: float | None = None, name: str = "number") -> str:
     """Return a cell, with the number that it is sorted by."""
     value = "" if key is None or pd.isna(key) else repr(float(key))
@@ -240,7 +246,7 @@ def _cell(content: str, key: float | None = None, name: str = "number") -> str:
 def _columns(findings: Findings) -> str:
     heads = [
         *(("", "Column"), ("", "Kind"), ("graph", "Missing"), ("", "Filled")),
-        *(("graph", "Error"), ("number", "Mean's error"), ("graph", "Sureness")),
+        *(("graph", "Error"), ("number", "Mean's error"), ("graph", "Calibration")),
         *(("", "Enough"), ("number", "Extrapolated"), ("number", "Odd")),
     ]
     columns = findings.columns
@@ -285,7 +291,7 @@ def _column(name: Hashable, found: Any) -> str:
         + _cell(word, None if is_told else _WORDS.get(word), "")
         + _cell(error, found.error, "graph")
         + _cell(_error(found.error_of_mean, is_levels), found.error_of_mean)
-        + _sureness(found, is_levels)
+        + _calibration(found, is_levels)
         + f"<td>{found.enough if isinstance(found.enough, str) else ''}</td>"
         + _cell(f"{found.n_extrapolated:,}", found.n_extrapolated)
         + _cell(f"{found.n_odd:,}", found.n_odd)
@@ -299,11 +305,12 @@ def _error(error: float, is_levels: bool) -> str:
     return f"{_share(error)} wrong" if is_levels else f"{error:.2f} SD"
 
 
-def _sureness(found: Any, is_levels: bool) -> str:
+def _calibration(found: Any, is_levels: bool) -> str:
     """Return how far intervals and probabilities of a column can be believed."""
-    if is_levels and pd.notna(found.said):
-        said = f"said {found.said:.0%}, right {found.right:.0%}"
-        return _cell(said + bar(found.right, found.said), found.right, "graph")
+    if is_levels and pd.notna(found.accuracy):
+        said = f"said {found.probability:.0%}, right {found.accuracy:.0%}"
+        drawn = bar(found.accuracy, found.probability)
+        return _cell(said + drawn, found.accuracy, "graph")
     if pd.isna(found.coverage):
         return _cell("–", None, "graph")
     ends = found.coverage_low, found.coverage_high, found.coverage, LEVEL
@@ -316,24 +323,21 @@ def _sureness(found: Any, is_levels: bool) -> str:
 
 
 def _missing(findings: Findings) -> str:
-    patterns = findings.patterns
     gaps = findings.columns.index[findings.columns["n_missing"] > 0].tolist()
     if not gaps:
         return "<p>No cell is missing.</p>"
-    listed = patterns.iloc[:_MAX_LISTED]
-    rows = (_pattern(found, gaps) for found in listed.itertuples())
+    n_patterns = len(findings.patterns)
     heads = [
-        ("number", "Rows"),
-        ("graph", "Share"),
-        ("graph", "Gaps"),
-        ("long", "Missing"),
+        *(("number", "Rows"), ("graph", "Share")),
+        *(("graph", "Gaps"), ("long", "Missing")),
     ]
-    caption = f"{counted(len(patterns), 'pattern')} of missing cells"
-    if len(patterns) > len(listed):
-        n_left = findings.n_rows - int(listed["n_rows"].sum())
-        caption += (
-            f", of which the {len(listed)} most frequent; {n_left:,} rows are left"
-        )
+    patterns = _first(
+        f"{counted(n_patterns, 'pattern')} of missing cells",
+        n_patterns,
+        "most frequent",
+        heads,
+        (_pattern(found, gaps) for found in findings.patterns.itertuples()),
+    )
     groups = findings.groups[:_MAX_LISTED]
     linked = ""
     if groups:
@@ -342,7 +346,7 @@ def _missing(findings: Findings) -> str:
     return (
         "<p>Each row of the table below is a set of columns that are missing in the "
         "same rows. The strip has a square for each column with gaps, in the order of "
-        f"the table; filled squares are missing.</p>{_table(caption, heads, rows)}"
+        f"the table; filled squares are missing.</p>{patterns}"
         f"{linked}{_pairs(findings)}"
     )
 
@@ -364,22 +368,19 @@ def _pairs(findings: Findings) -> str:
     together = findings.together
     if together.empty:
         return "<p>No two columns are missing together more often than by chance.</p>"
-    listed = together.iloc[:_MAX_LISTED]
+    heads = [
+        *(("long", "Column"), ("long", "And column"), ("number", "Rows without both")),
+        *(("number", "By chance"), ("number", "Correlation")),
+    ]
     rows = (
         f'<tr><td class="long">{_name(x.one)}</td>'
         f'<td class="long">{_name(x.other)}</td>'
         f"{_cell(f'{x.n_rows:,}')}{_cell(f'{x.expected:.1f}')}"
         f"{_cell(f'{x.correlation:.2f}')}</tr>"
-        for x in listed.itertuples()
+        for x in together.itertuples()
     )
     caption = f"{counted(len(together), 'pair')} of columns missing together"
-    if len(together) > len(listed):
-        caption += f", of which the {len(listed)} closest"
-    heads = [
-        *(("long", "Column"), ("long", "And column"), ("number", "Rows without both")),
-        *(("number", "By chance"), ("number", "Correlation")),
-    ]
-    return _table(caption, heads, rows)
+    return _first(caption, len(together), "closest", heads, rows)
 
 
 def _imputers(findings: Findings) -> str:
@@ -394,7 +395,7 @@ def _imputers(findings: Findings) -> str:
             if pd.isna(found["failure"])
             else f'<td class="long" colspan="2">failed: {text(found["failure"])}</td>'
         )
-        words = text(IMPUTERS.get(name, name))
+        words = text(IMPUTERS[name])
         rows.append(
             f'<tr{chosen}><th scope="row">{text(name)}{advised}</th>'
             f'<td class="long">{words}</td>{errors}'
@@ -409,7 +410,7 @@ def _imputers(findings: Findings) -> str:
     if "iterative" not in comparison.overall.index:
         caption += (
             ", without chained regressions, which take too long with more than "
-            f"{MAX_REGRESSED} columns"
+            f"{MAX_REGRESSED} columns, where each level counts as one"
         )
     return (
         "<p>From simple to complex. An imputer is enough for a column if it is the "
@@ -429,9 +430,9 @@ def _distributions(findings: Findings) -> str:
     if not found:
         return "<p>Nothing was imputed.</p>"
     order = sorted(found, key=lambda name: -int(found[name].imputed.sum()))
-    ids = count()
     cards = "".join(
-        _card(name, found[name], f"chart-{next(ids)}") for name in order[:_MAX_CHARTS]
+        _card(name, found[name], f"chart-{k}")
+        for k, name in enumerate(order[:_MAX_CHARTS])
     )
     more = ""
     if len(order) > _MAX_CHARTS:
@@ -451,7 +452,9 @@ def _card(name: Hashable, found: Distribution, id_: str) -> str:
     n_observed, n_imputed = int(found.observed.sum()), int(found.imputed.sum())
     names = f"observed ({n_observed:,})", f"imputed ({n_imputed:,})"
     if found.levels:
-        return f"<figure><h3>{_name(name)}</h3>{_level_bars(found, names)}</figure>"
+        return (
+            f"<figure><h3>{_name(name)}</h3>{_level_bars(name, found, names)}</figure>"
+        )
     said = "; ".join(
         f"{who}: median {shown(q[1])}, half between {shown(q[0])} and {shown(q[2])}"
         for who, q in zip(
@@ -471,14 +474,14 @@ def _card(name: Hashable, found: Distribution, id_: str) -> str:
 def _ticks(edges: Sequence[Any]) -> list[tuple[float, str]]:
     """Return labels of the ends and the middle; of bins of one number, that number."""
     low, high, at = edges[0], edges[-1], (0.0, 0.5, 1.0)
-    if isinstance(low, float) and low % 1 == 0.5 and high - low == len(edges) - 1:
-        half = 0.5 / (len(edges) - 1)
-        return [(half, shown(low + 0.5)), (1 - half, shown(high - 0.5))]
+    if isinstance(low, int):  # a bin holds one number
+        half = 0.5 / (high - low)
+        return sorted({(half, str(low)), (1 - half, str(high - 1))})
     values = (low, low + (high - low) / 2, high)
     return [(place, shown(value)) for place, value in zip(at, values, strict=True)]
 
 
-def _level_bars(found: Distribution, names: tuple[str, str]) -> str:
+def _level_bars(name: Hashable, found: Distribution, names: tuple[str, str]) -> str:
     """Return a table with two bars for each level."""
     shares = [x / max(x.sum(), 1) for x in (found.observed, found.imputed)]
     rows = "".join(
@@ -489,8 +492,8 @@ def _level_bars(found: Distribution, names: tuple[str, str]) -> str:
     )
     heads = "".join(f'<th scope="col">{x}</th>' for x in names)
     return (
-        '<div class="scroll"><table><caption class="hidden">Shares of levels</caption>'
-        '<thead><tr><th scope="col">level</th>'
+        f'<div class="scroll"><table><caption class="hidden">{_name(name)}: observed '
+        'and imputed levels</caption><thead><tr><th scope="col">level</th>'
         f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -508,22 +511,19 @@ def _odd(findings: Findings) -> str:
     odd, n_odd = findings.odd, int(findings.columns["n_odd"].sum())
     if odd.empty:
         return "<p>No observed cell is too unlikely to be chance.</p>"
-    listed = odd.iloc[:_MAX_LISTED]
-    rows = (
-        f'<tr><td>{text(shown(x.row))}</td><td class="long">{_name(x.column)}</td>'
-        f'<td class="number"><bdi>{text(shown(x.observed))}</bdi></td>'
-        f'<td class="number"><bdi>{text(shown(x.expected))}</bdi>{_interval(x)}</td>'
-        f'<td class="number">{_odds(x.score)}</td></tr>'
-        for x in listed.itertuples()
-    )
-    caption = counted(n_odd, "odd cell")
-    if n_odd > len(listed):
-        caption += f", of which the {len(listed)} unlikeliest"
     heads = [
         *(("", "Row"), ("long", "Column"), ("number", "Observed")),
         *(("number", "Expected from its row"), ("number", "One in so many cells")),
     ]
-    return _table(caption, heads, rows)
+    rows = (
+        f'<tr><td>{text(shown(x.row))}</td><td class="long">{_name(x.column)}</td>'
+        f'<td class="number"><bdi>{text(shown(x.observed))}</bdi></td><td '
+        f'class="number"><bdi>{text(shown(x.expected))}</bdi>{_interval(x)}</td>'
+        f'<td class="number">{_odds(x.score)}</td></tr>'
+        for x in odd.itertuples()
+    )
+    caption = counted(n_odd, "odd cell")
+    return _first(caption, n_odd, "unlikeliest", heads, rows)
 
 
 def _interval(x: Any) -> str:
@@ -536,27 +536,23 @@ def _interval(x: Any) -> str:
 def _odds(score: float) -> str:
     """Return how many cells there are for one so unlikely."""
     if score > np.log(1e9):
-        return "> 1,000,000,000"
-    n_digits = max(int(np.exp(score) // 10), 1)
-    return f"{round(float(np.exp(score)), 1 - len(str(n_digits))):,.0f}"
+        return "&gt; 1,000,000,000"
+    return f"{float(f'{np.exp(score):.2g}'):,.0f}"
 
 
 def _extrapolated(findings: Findings) -> str:
     cells, n_imputed = findings.extrapolated, int(findings.columns["n_imputed"].sum())
     if cells.empty:
         return "<p>No imputed cell is extrapolated.</p>"
-    listed = cells.iloc[:_MAX_LISTED]
     rows = (
         f'<tr><td>{text(shown(x.row))}</td><td class="long">{_name(x.column)}</td>'
         f'<td class="number"><bdi>{text(shown(x.imputed))}</bdi></td>'
         f'<td class="long">{_WHY[x.why]}</td></tr>'
-        for x in listed.itertuples()
+        for x in cells.itertuples()
     )
     caption = f"{len(cells):,} of {counted(n_imputed, 'imputed cell')}"
-    if len(cells) > len(listed):
-        caption += f", of which the first {len(listed)}"
-    heads = [("", "Row"), ("long", "Column"), ("number", "Imputed"), ("long", "Why")]
-    return _table(caption, heads, rows)
+    heads = (("", "Row"), ("long", "Column"), ("number", "Imputed"), ("long", "Why"))
+    return _first(caption, len(cells), "first", heads, rows)
 
 
 def _how(findings: Findings) -> str:
@@ -566,22 +562,27 @@ def _how(findings: Findings) -> str:
             f"wrong levels, are avoided; “partly” from {PARTLY:.0%} on; else “hardly”; "
             f"“untested” with fewer than {FEWEST_HIDDEN} hidden cells."
         ),
-        "Sureness": (
+        "Calibration": (
             f"of numbers, how many hidden ones lay within intervals that are to hold "
-            f"{LEVEL:.0%}, with the range that chance allows (95 %; Wilson's interval, "
-            "cells counted as independent); of levels, how sure the imputer said to be "
-            "and how often it was right. The mark is what should be."
+            f"{LEVEL:.0%}, and the share's 95% interval (Wilson's, cells counted as "
+            "independent); of levels, how sure the imputer said to be and how often it "
+            "was right. The mark is what should be."
         ),
         "Enough": "the simplest imputer that is not clearly worse than the best.",
         "Odd": (
             "an observed cell so unlikely, given the rest of its row, that of twenty "
-            "tables of this size without odd cells one would have such a cell, if the "
-            "model is right."
+            "tables of this size without odd cells at most one would have such a cell, "
+            "if the model is right."
         ),
         "Extrapolated": (
             "an imputed number beyond the observed ones of its column or among their "
-            "outermost 1 % at either end; or a cell of a row that holds an odd cell or "
+            "outermost 1% at either end; or a cell of a row that holds an odd cell or "
             "nothing at all."
+        ),
+        "Missing together": (
+            "in more rows than if columns were missing independently, where of twenty "
+            "such tables at most one would show a pair (Fisher's exact test, "
+            "Bonferroni's correction)."
         ),
         "Row": "the row's label in the table's index.",
     }
