@@ -367,7 +367,7 @@ def _pattern(found: Any, gaps: Sequence[Hashable]) -> str:
 def _pairs(findings: Findings) -> str:
     together = findings.together
     if together.empty:
-        return "<p>No two columns are missing together more often than by chance.</p>"
+        return "<p>No two columns clearly go missing together.</p>"
     heads = [
         *(("long", "Column"), ("long", "And column"), ("number", "Rows without both")),
         *(("number", "By chance"), ("number", "Correlation")),

@@ -130,7 +130,7 @@ def _advice(findings: Findings) -> tuple[str, tuple[str, ...]]:
         f"Fill with {IMPUTERS[chosen]}: simpler than VAEImputer, and as "
         f"good ({_errors(findings, chosen)}; VAEImputer: {_errors(findings, 'vae')})."
     )
-    more = "What only VAEImputer has are intervals, draws and odd cells."
+    more = "VAEImputer also gives intervals, draws and odd cells."
     return "Something simpler is as good", (said, *otherwise, more)
 
 
