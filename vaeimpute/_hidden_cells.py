@@ -6,6 +6,7 @@ estimator, `comparison` compares several, `diagnostics` draws.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,12 @@ def read_cells(estimator: Any, X: Table) -> tuple[Table, TableSchema, np.ndarray
         text_features="passthrough",  # which nobody fills, so nothing is judged
     )
     return X, schema, *schema.read(X)
+
+
+def check_fraction(fraction: Any) -> None:
+    """Refuse what is no share of the observed cells."""
+    if not isinstance(fraction, Real) or not 0 < fraction < 1:
+        raise ValueError(f"fraction: got {fraction!r}, expected a number in (0, 1)")
 
 
 def choose_cells(observed: np.ndarray, fraction: float, seed: int) -> np.ndarray:

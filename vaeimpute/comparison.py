@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,9 @@ from sklearn.utils import check_random_state
 from vaeimpute._columns import Column
 from vaeimpute._containers import Table, as_table, container_of, convert
 from vaeimpute._encoded import Encoded
+from vaeimpute._generation import check_count
 from vaeimpute._hidden_cells import (
+    check_fraction,
     choose_cells,
     column_positions,
     hide_cells,
@@ -223,7 +224,8 @@ def compare_imputers(
     >>> found.by_column["enough"].tolist()
     ['knn', 'knn', 'knn', 'knn', 'mean']
     """
-    _check_numbers(fraction, n_repeats)
+    check_fraction(fraction)
+    check_count(n_repeats, "n_repeats", 1)
     generator = check_random_state(random_state)
     seeds = generator.randint(2**31 - 1, size=n_repeats + 1).tolist()
     if imputers is None:
@@ -503,14 +505,6 @@ def _as_text(table: pd.DataFrame) -> str:
     """Return a table as text, without its empty columns."""
     used = table.dropna(axis=1, how="all").rename_axis(None)
     return used.to_string(float_format="{:.3f}".format, na_rep="")
-
-
-def _check_numbers(fraction: Any, n_repeats: Any) -> None:
-    if not isinstance(fraction, numbers.Real) or not 0 < fraction < 1:
-        raise ValueError(f"fraction: got {fraction!r}, expected a number in (0, 1)")
-    is_integer = isinstance(n_repeats, numbers.Integral)
-    if not is_integer or isinstance(n_repeats, bool) or n_repeats < 1:
-        raise ValueError(f"n_repeats: got {n_repeats!r}, expected an integer >= 1")
 
 
 def _check_imputers(imputers: Any) -> None:

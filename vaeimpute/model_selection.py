@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from vaeimpute._containers import Table
 from vaeimpute._hidden_cells import (
+    check_fraction,
     choose_cells,
     column_positions,
     hide_cells,
@@ -86,8 +87,7 @@ def hidden_cell_score(
     >>> search.fit(bills).best_params_
     {'n_neighbors': 5}
     """
-    if not isinstance(fraction, numbers.Real) or not 0 < fraction < 1:
-        raise ValueError(f"fraction: got {fraction!r}, expected a number in (0, 1)")
+    check_fraction(fraction)
     if not isinstance(metric, str) or metric not in _METRICS:
         raise ValueError(f"metric: got {metric!r}, expected one of {list(_METRICS)}")
     is_integer = isinstance(random_state, numbers.Integral)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.utils import check_random_state
 
 from vaeimpute._containers import Table
 from vaeimpute._hidden_cells import (
+    check_fraction,
     choose_cells,
     column_positions,
     hide_cells,
@@ -165,8 +165,7 @@ class CoverageDisplay:
         levels = _checked_levels(
             _LEVELS if confidence_levels is None else confidence_levels
         )
-        if not isinstance(fraction, Real) or not 0 < fraction < 1:
-            raise ValueError(f"fraction: got {fraction!r}, expected a number in (0, 1)")
+        check_fraction(fraction)
         X, schema, truth, missing = read_cells(estimator, X)
         seed = check_random_state(random_state).randint(2**31 - 1)
         hidden = choose_cells(~missing, fraction, seed)
