@@ -188,6 +188,52 @@ def test_one_odd_word_among_numbers_is_named():
         assert "Warning" not in invoke("-", *options, content=column(*fields)).stderr
 
 
+def test_a_decimal_comma_is_read_and_written(calls):
+    text = "x;y;date\n1,50;-2;01.05.1990\n;3,5e1;\n2,25;;02.05.1990\n"
+    expected = "x;y;date\n1,50;-2;01.05.1990\n1,50;3,5e1;01.05.1990\n"
+
+    options = ["--delimiter", ";", "--decimal", ","]
+    assert filled(text, *options) == f"{expected}2,25;-2;02.05.1990\n"
+
+    ((table, _),) = calls
+    assert table["x"].iat[0] == 1.5
+    assert table["y"].iat[1] == 35
+    # Between commas, what has one needs quotes.
+    assert filled('x\n"1,5"\n""\n', "--decimal", ",") == 'x\n"1,5"\n"1,5"\n'
+    assert filled("x,y\n1,2\n,3\n", "--decimal", ",") == "x,y\n1,2\n1,3\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "doubt"),
+    [
+        (["3", "1;5"], [], "mark"),
+        (["3", "1.5"], ["--decimal", ","], "mark"),
+        (["1;5", "?"], [], None),
+        (["12/31/1990", "01/05/1991"], [], "date"),
+        (["31-12-90", "1990-31-12 10:30"], [], "date"),
+        (["1.2.3", "10.0.0.1"], [], None),
+        (["0171-23", "12/3"], [], None),
+        (["Lyon", "Oslo"], [], None),
+        (["007", "010"], [], None),
+    ],
+)
+@pytest.mark.usefixtures("calls")
+def test_numbers_and_dates_that_are_read_as_text_are_named(fields, options, doubt):
+    fields = [field.replace(";", ",") for field in fields]
+    content = "\n".join(["x|y", *(f"{field}|1" for field in fields), "|1\n"])
+
+    first, *more = invoke(
+        "-", "--delimiter", "|", *options, content=content
+    ).stderr.splitlines()
+
+    assert bool(more) == (doubt is not None)
+    if doubt is not None:
+        odd = next(field for field in fields if field != "3")
+        reason = f"Warning: column 'x' is read as text because of {odd!r}; "
+        assert first.startswith(reason)
+        assert {"mark": "--decimal", "date": "31.05.1990"}[doubt] in first
+
+
 @pytest.mark.usefixtures("calls")
 def test_summary_and_quiet():
     summary = invoke("-", content=PEOPLE.encode()).stderr
@@ -331,6 +377,7 @@ def test_all_options_are_documented():
         (b'a,b\n1,2\n"3"x,4\n', "line 3: a quoted field is never closed, or text"),
         (b"a,b\n1,2\n1,\xff\n", "line 3: the text is not utf-8; name its encoding"),
         (b"a;b\n1;2\n", "the only column is 'a;b'; if ';' stands between columns, add"),
+        (b"a;b\n1,5;2\n", "the only column is 'a;b'; if ';' stands between columns"),
         (b"a,b\n,NA\n", "no column has an observed field to learn from"),
     ],
 )
@@ -598,6 +645,9 @@ def test_parquet_faults(tmp_path, monkeypatch):
         path, "-o", "-", "--missing", "?", exit_code=2
     )
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    assert error(path, "-o", "-") == (
-        "Parquet files need pyarrow: pip install 'vaeimpute[parquet]'"
-    )
+    expected = "Parquet files need pyarrow: pip install 'vaeimpute[parquet]'"
+    assert error(path, "-o", "-") == expected
+    # Before the time to fit, not after it.
+    monkeypatch.delattr("vaeimpute._imputer.VAEImputer")
+    target = tmp_path / "out.parquet"
+    assert error("-", "-o", target, content=PEOPLE.encode()) == expected

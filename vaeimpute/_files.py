@@ -32,6 +32,12 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+# Dates in the forms that are read, and in those of which nobody knows which part is
+# the month.
+_DATE_LIKE = re.compile(
+    r"([0-9]{4}([/.-])[0-9]{1,2}\2[0-9]{1,2}|[0-9]{1,2}([/.-])[0-9]{1,2}\3[0-9]{2,4})"
+    r"([ T].*)?"
+)
 _UTC_OFFSET = re.compile(r"(?<=[0-9])(Z|[+-][0-9]{2}:?[0-9]{2})$")
 _DATE_PATTERNS = [
     "%Y-%m",
@@ -67,11 +73,12 @@ class Numbers:
     most: int
     is_whole: bool
     is_scientific: bool
+    decimal: str = "."
 
     @classmethod
-    def of(cls, observed: Sequence[str]) -> Numbers | None:
-        """Return the kind if all fields are numbers."""
-        fields = [x.strip() for x in observed]
+    def of(cls, observed: Sequence[str], decimal: str = ".") -> Numbers | None:
+        """Return the kind if all fields are numbers with this decimal mark."""
+        fields = [_with_point(x, decimal) for x in observed]
         if not all(map(_NUMBER.fullmatch, fields)):
             return None
         finite = [Decimal(x) for x in fields if math.isfinite(float(x))]
@@ -81,12 +88,12 @@ class Numbers:
             max(decimals),
             is_whole=all(map(_WHOLE_NUMBER.fullmatch, fields)),
             is_scientific=any("e" in x.lower() for x in fields),
+            decimal=decimal,
         )
 
     def values(self, fields: Sequence[str | None]) -> Any:
         """Return integers if all fields are, else float64."""
-        # Strings count more as space than numbers do: "\x1e", for one.
-        texts = [None if x is None else x.strip() for x in fields]
+        texts = [None if x is None else _with_point(x, self.decimal) for x in fields]
         if self.is_whole:
             try:
                 whole = [None if x is None else int(x) for x in texts]
@@ -99,9 +106,10 @@ class Numbers:
         """Return the number rounded to the column's decimals."""
         rounded = round(float(value), self.most) + 0.0  # no negative zero
         if self.is_scientific:
-            return repr(rounded).removesuffix(".0")
-        digits = np.format_float_positional(rounded, min_digits=self.fewest)
-        return digits.removesuffix(".")
+            digits = repr(rounded).removesuffix(".0")
+        else:
+            digits = np.format_float_positional(rounded, min_digits=self.fewest)
+        return digits.removesuffix(".").replace(".", self.decimal)
 
 
 @dataclass(frozen=True)
@@ -180,13 +188,15 @@ class TextColumn:
     """A column of a text file.
 
     ``raw`` are the fields as they stand in the file, quotes and all.
-    ``missing_texts`` mark a missing field, whatever space is around them. ``chosen``
-    is the kind where it is not to be read off the fields.
+    ``missing_texts`` mark a missing field, whatever space is around them, ``decimal``
+    stands before a number's decimals. ``chosen`` is the kind where it is not to be
+    read off the fields.
     """
 
     name: str
     raw: Sequence[str]
     missing_texts: frozenset[str]
+    decimal: str = "."
     chosen: Kind | None = None
 
     @cached_property
@@ -207,8 +217,10 @@ class TextColumn:
         if self.chosen is not None:
             return self.chosen
         # Every field of an empty column is a number and a date and what not.
-        candidates = (Numbers, Dates, Words) if self.observed else (Words,)
-        return next(filter(None, (kind.of(self.observed) for kind in candidates)))
+        if not self.observed:
+            return Words()
+        numbers = Numbers.of(self.observed, self.decimal)
+        return numbers or Dates.of(self.observed) or Words()
 
     @property
     def values(self) -> pd.Series:
@@ -217,12 +229,18 @@ class TextColumn:
         return pd.Series(self.kind.values(texts).take(codes))
 
     @property
-    def odd_word(self) -> str | None:
-        """The first of the few texts that keep the column from being numbers."""
+    def doubt(self) -> tuple[str, str] | None:
+        """Why the column might be no text: "mark", "date" or "word", and a field."""
         if self.chosen is not None or not isinstance(self.kind, Words):
             return None
-        words = [x for x in self.observed if not _NUMBER.fullmatch(x.strip())]
-        return words[0] if 0 < len(words) <= 0.1 * len(self.observed) else None
+        words = [x for x in self.observed if not _is_number(x, self.decimal)]
+        other_mark = {".": ",", ",": "."}[self.decimal]
+        if words and all(_is_number(x, other_mark) for x in words):
+            return "mark", words[0]
+        if words and all(_DATE_LIKE.fullmatch(x.strip()) for x in words):
+            return "date", words[0]
+        is_odd = 0 < len(words) <= 0.1 * len(self.observed)
+        return ("word", words[0]) if is_odd else None
 
     def filled(self, values: pd.Series, delimiter: str) -> TextColumn:
         """Return the column with values in its missing fields."""
@@ -253,7 +271,11 @@ class TextTable:
 
     @classmethod
     def parse(
-        cls, text: str, delimiter: str, missing_texts: frozenset[str] = MISSING_TEXTS
+        cls,
+        text: str,
+        delimiter: str,
+        missing_texts: frozenset[str] = MISSING_TEXTS,
+        decimal: str = ".",
     ) -> TextTable:
         """Read the text of a file.
 
@@ -276,7 +298,7 @@ class TextTable:
         if not rows:
             raise ValueError("got a header and no rows, expected at least one row")
         columns = [
-            TextColumn(name, raw, missing_texts)
+            TextColumn(name, raw, missing_texts, decimal)
             for name, raw in zip(names, zip(*rows, strict=True), strict=True)
         ]
         return cls(start, header, columns, ends, delimiter)
@@ -293,10 +315,10 @@ class TextTable:
         return {name: x.most for name, x in kinds.items() if isinstance(x, Numbers)}
 
     @property
-    def odd_words(self) -> Mapping[str, str]:
-        """Words in columns of numbers otherwise."""
-        words = {column.name: column.odd_word for column in self.columns}
-        return {name: word for name, word in words.items() if word is not None}
+    def doubts(self) -> Mapping[str, tuple[str, str]]:
+        """Columns of text that might be something else, with reason and field."""
+        found = {column.name: column.doubt for column in self.columns}
+        return {name: doubt for name, doubt in found.items() if doubt is not None}
 
     def frame(self) -> pd.DataFrame:
         """Return the values."""
@@ -341,7 +363,7 @@ class ParquetTable:
     table: pa.Table
 
     decimals: ClassVar[Mapping[str, int]] = {}
-    odd_words: ClassVar[Mapping[str, str]] = {}
+    doubts: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     @classmethod
     def parse(cls, content: bytes) -> ParquetTable:
@@ -401,6 +423,24 @@ class ParquetTable:
         buffer = io.BytesIO()
         parquet.write_table(self.table, buffer)
         return buffer.getvalue()
+
+
+def header_of(text: str, delimiter: str) -> list[str]:
+    """Return the names in the header of a text file, and read no further."""
+    records = _records(text.removeprefix("\ufeff"), delimiter)
+    _, header, _ = next(records, (0, [], ""))
+    return list(map(_content, header))
+
+
+def _with_point(field: str, decimal: str) -> str:
+    """Return a number as Python reads it; with another mark it is no number."""
+    # Strings count more as space than numbers do: "\x1e", for one.
+    swapped = str.maketrans(f".{decimal}", f"{decimal}.")
+    return field.strip().translate(swapped)
+
+
+def _is_number(field: str, decimal: str) -> bool:
+    return _NUMBER.fullmatch(_with_point(field, decimal)) is not None
 
 
 def _content(raw: str) -> str:

@@ -28,7 +28,13 @@ from pandas.api import types
 
 from vaeimpute import __version__
 from vaeimpute._atomic_files import replacing
-from vaeimpute._files import MISSING_TEXTS, ParquetTable, TextTable
+from vaeimpute._files import (
+    MISSING_TEXTS,
+    ParquetTable,
+    TextTable,
+    header_of,
+    require_pyarrow,
+)
 
 if TYPE_CHECKING:
     from vaeimpute.report import Report
@@ -49,6 +55,12 @@ _OPTION_OF_PARAMETER = {
     "max_value": "--max-value",
 }
 _DELIMITER_OF_FORMAT = {"csv": ",", "tsv": "\t"}
+# What keeps a column from being numbers or dates, and what to do about it.
+_DOUBTS = {
+    "mark": "if its decimal mark is another one, --decimal changes it",
+    "date": "of dates, forms like 1990-05-31, 1990/05/31 and 31.05.1990 are known",
+    "word": "if that marks a missing field, add --missing {!r}",
+}
 
 _Table = TextTable | ParquetTable
 
@@ -119,6 +131,13 @@ _delimiter_option = click.option(
     callback=_delimiter,
     help="What stands between fields. [default: , or tab]",
 )
+_decimal_option = click.option(
+    "--decimal",
+    type=click.Choice([".", ","]),
+    default=".",
+    show_default=True,
+    help="What stands before the decimals of numbers.",
+)
 _encoding_option = click.option(
     "--encoding",
     callback=_encoding,
@@ -144,7 +163,7 @@ def _trial_options(command: Callable) -> Callable:
         show_default=True,
         help="How often to hide fields and fit.",
     )
-    of_table = (_format_option, _delimiter_option, _encoding_option)
+    of_table = (_format_option, _delimiter_option, _decimal_option, _encoding_option)
     of_fit = (_seed_option, _max_iter_option, _categorical_option, _missing_option)
     for option in reversed((fraction, repeats, *of_fit, *of_table)):
         command = option(command)
@@ -190,6 +209,7 @@ def _trial_options(command: Callable) -> Callable:
 )
 @_format_option
 @_delimiter_option
+@_decimal_option
 @_encoding_option
 @click.option("--overwrite", is_flag=True, help="Let OUT be the same file as IN.")
 @click.option("-v", "--verbose", is_flag=True, help="Show progress.")
@@ -198,9 +218,6 @@ def impute(
     source: str,
     output: str | None,
     file_format: str | None,
-    delimiter: str | None,
-    encoding: str,
-    missing: Sequence[str],
     overwrite: bool,
     quiet: bool,
     **options: Any,
@@ -214,8 +231,8 @@ def impute(
     with _errors_in_one_line():
         file = _File.of(source, file_format)
         target = _target(file, output, file_format, overwrite)
-        table, counts = _fill(_read(file, delimiter, encoding, missing), options)
-        _write(table, target, delimiter, encoding)
+        table, counts = _fill(_read(file, options), options)
+        _write(table, target, options)
     if not quiet:
         _say(_summary(counts, time.perf_counter() - start))
 
@@ -226,9 +243,6 @@ def impute(
 def compare(
     source: str,
     file_format: str | None,
-    delimiter: str | None,
-    encoding: str,
-    missing: Sequence[str],
     **options: Any,
 ) -> None:
     """Say whether something simpler fills the table IN as well.
@@ -239,7 +253,7 @@ def compare(
     """
     with _errors_in_one_line():
         file = _File.of(source, file_format)
-        table = _read(file, delimiter, encoding, missing)
+        table = _read(file, options)
         click.echo(_compared(table, options))
 
 
@@ -265,9 +279,6 @@ def report(
     source: str,
     output: str,
     file_format: str | None,
-    delimiter: str | None,
-    encoding: str,
-    missing: Sequence[str],
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -280,7 +291,7 @@ def report(
     with _errors_in_one_line():
         file, target = _File.of(source, file_format), _File(output, "html")
         _check_target(file, target)
-        made = _reported(_read(file, delimiter, encoding, missing), file, options)
+        made = _reported(_read(file, options), file, options)
         target.write(made.html.encode())
     if not quiet:
         _say(f"{made.verdict.headline}.")
@@ -306,7 +317,8 @@ class _File:
         if known is None or (is_compressed and known == "parquet"):
             raise click.UsageError(
                 f"{path!r}: unknown ending; known are {', '.join(_FORMAT_OF_ENDING)}, "
-                ".csv.gz, .tsv.gz. For others, name the format by --format."
+                ".csv.gz, .tsv.gz. For others, name the format by --format. Of "
+                "spreadsheets, save a sheet as CSV."
             )
         return cls(path, known, is_compressed)
 
@@ -345,6 +357,8 @@ def _target(
     if output is None and not source.is_standard:
         raise click.UsageError("Missing option '-o': a file, or - for standard output")
     target = _File.of("-" if output is None else output, format_option)
+    if target.format == "parquet":
+        require_pyarrow()
     if target.is_standard:
         if target.format == "parquet" and sys.stdout.isatty():
             raise click.UsageError("a terminal shows no Parquet; name a file by -o")
@@ -380,28 +394,25 @@ def _check_replaceable(
         )
 
 
-def _read(
-    file: _File, delimiter: str | None, encoding: str, missing: Sequence[str]
-) -> _Table:
+def _read(file: _File, options: dict[str, Any]) -> _Table:
     """Read a table; errors begin with the file's name."""
-    if missing and file.format == "parquet":
+    if options["missing"] and file.format == "parquet":
         raise click.UsageError("--missing is for CSV and TSV files")
-    missing_texts = MISSING_TEXTS | {x.strip() for x in missing}
+    missing_texts = MISSING_TEXTS | {x.strip() for x in options["missing"]}
     try:
         content = file.read()
         if file.format == "parquet":
             return ParquetTable.parse(content)
-        text = _decoded(content, encoding)
-        known = delimiter or _DELIMITER_OF_FORMAT[file.format]
-        table = TextTable.parse(text, known, missing_texts)
-        if delimiter is None:
-            _check_delimiter(table.names)
+        text = _decoded(content, options["encoding"])
+        delimiter = options["delimiter"] or _DELIMITER_OF_FORMAT[file.format]
+        if options["delimiter"] is None:
+            _check_delimiter(header_of(text, delimiter))
+        return TextTable.parse(text, delimiter, missing_texts, options["decimal"])
     except (ValueError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.filename:
             raise  # it names the file
         label = "standard input" if file.is_standard else repr(file.path)
         raise click.ClickException(f"{label}: {_in_one_line(error)}") from error
-    return table
 
 
 def _decoded(content: bytes, encoding: str) -> str:
@@ -424,12 +435,12 @@ def _check_delimiter(names: Sequence[str]) -> None:
         )
 
 
-def _write(table: _Table, target: _File, delimiter: str | None, encoding: str) -> None:
+def _write(table: _Table, target: _File, options: dict[str, Any]) -> None:
     if target.format == "parquet":
         target.write(table.to_parquet())
         return
-    known = delimiter or _DELIMITER_OF_FORMAT[target.format]
-    target.write(table.to_text(known).encode(encoding))
+    delimiter = options["delimiter"] or _DELIMITER_OF_FORMAT[target.format]
+    target.write(table.to_text(delimiter).encode(options["encoding"]))
 
 
 def _fill(table: _Table, options: dict[str, Any]) -> tuple[_Table, pd.Series]:
@@ -551,10 +562,10 @@ def _warn_of_columns(table: _Table, frame: pd.DataFrame, some: pd.DataFrame) -> 
         raise ValueError("no column has an observed field to learn from")
     for name in empty:
         _say(f"Warning: column {name!r} has no observed field and stays empty.")
-    for name, word in table.odd_words.items():
+    for name, (doubt, field) in table.doubts.items():
+        advice = _DOUBTS[doubt].format(field)
         _say(
-            f"Warning: column {name!r} is read as text because of {word!r}; if that "
-            f"marks a missing field, add --missing {word!r}."
+            f"Warning: column {name!r} is read as text because of {field!r}; {advice}."
         )
 
 
