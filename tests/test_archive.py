@@ -85,6 +85,12 @@ def test_what_is_saved_is_loaded(name, tmp_path):
     assert (tmp_path / "again.vae").read_bytes() == content
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="the folder does not exist") as caught:
+        VAEImputer().save(tmp_path / "models" / "x.vae")
+    assert caught.value.filename == str(tmp_path / "models")
+
+
 def test_what_is_not_fitted_is_saved_as_well(tmp_path):
     imputer = VAEImputer(
         3,

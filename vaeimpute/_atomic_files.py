@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -17,8 +18,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield another path to write to; what is there gets its name `path` at the end.
 
     If writing fails, whatever was at `path` stays. A file that is replaced passes its
-    permissions on.
+    permissions on. An error about a folder that is not there names it, not the file
+    that nobody has asked for.
     """
+    if not path.parent.is_dir():
+        reason = "the folder does not exist"
+        raise FileNotFoundError(errno.ENOENT, reason, str(path.parent))
     unfinished = path.with_name(_UNFINISHED.replace("*", secrets.token_hex(8)))
     try:
         yield unfinished
