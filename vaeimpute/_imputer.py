@@ -90,8 +90,9 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         Columns of a float dtype whose filled cells are to be whole numbers: names,
         positions, or one boolean per column. Those of integer dtypes always are.
     text_features : {"error", "passthrough"}, default="error"
-        What to do with columns of free text, which differs in nearly every row:
-        raise, or leave them untouched, gaps included.
+        What to do with columns of free text, which is long, or of more than 1,000
+        kinds, and differs in nearly every row: raise, or leave them untouched, gaps
+        included.
     likelihoods : dict of column to str, default=None
         How columns are distributed, by name (or position): "normal",
         "lognormal" (from zero up), "logitnormal" (shares of 1 or 100) or "count"
@@ -132,7 +133,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         Let `transform` return a draw, one table as of `impute_multiple`, instead of
         means and likeliest levels. One fit draws the same table each time.
     verbose : int, default=0
-        Show a progress bar if positive.
+        Show how far `fit` is if positive: by a line in terminals, a bar in notebooks.
     random_state : int, RandomState instance or None, default=None
         Seed of starting weights, batches and held-out cells. Pass an integer
         for the same model, and the same draw, at every fit.

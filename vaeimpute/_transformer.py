@@ -90,7 +90,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseVAE)
         Whether `fit` multiplies the networks' matrices in bfloat16, and does all else
         in single precision: for GPUs that are faster at it.
     verbose : int, default=0
-        Show a progress bar if positive.
+        Show how far `fit` is if positive: by a line in terminals, a bar in notebooks.
     random_state : int, RandomState instance or None, default=None
         Seed of starting weights, batches and held-out cells.
 
