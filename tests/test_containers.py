@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vaeimpute import VAEImputer
 from vaeimpute._tables import TableSchema
 
 try:
@@ -500,3 +501,11 @@ def test_indicators_beside_columns_of_polars():
     out = schema.assemble(table, np.array([1]), ["b", "m"], indicators=INDICATORS)
     assert dict(out.schema) == {"b": pl.String, "m": pl.Boolean}
     assert out["m"].to_list() == [True, False]
+
+
+def test_polars_that_is_missing_is_named(monkeypatch):
+    table = pd.DataFrame({"a": [1.0, None, 3.0], "b": [2.0, 3.0, 4.0]})
+    imputer = VAEImputer(hidden_layer_sizes=(), random_state=0).fit(table)
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(ImportError, match=r"polars, .* pip install 'vaeimpute\[polars"):
+        imputer.set_output(transform="polars").transform(table)

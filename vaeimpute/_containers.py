@@ -128,8 +128,13 @@ def frame(
     Categories become an Enum of polars if they are ordered, else Categorical.
     """
     if container == "polars":
-        import polars as pl
-
+        try:
+            import polars as pl
+        except ImportError:
+            raise ImportError(
+                "set_output: tables of polars need polars, which is not installed: "
+                "pip install 'vaeimpute[polars]'"
+            ) from None
         return pl.DataFrame(list(map(_polars_series, names, columns)))
     made = pd.DataFrame(dict(enumerate(columns)), index=rows)
     return made.set_axis(pd.Index(names), axis=1)
