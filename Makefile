@@ -72,8 +72,8 @@ test-matrix: $(VENV)/.installed-dev ## run the tests on old and new Python and p
 
 fuzz: $(VENV)/.installed-dev ## draw files for the readers; SECONDS=60 for each
 	$(BIN)/python -m pip install -qq 'atheris>=2.3'
-	$(BIN)/python -m benchmarks.fuzzing saved -max_total_time=$(SECONDS)
-	$(BIN)/python -m benchmarks.fuzzing csv -max_total_time=$(SECONDS)
+	$(BIN)/python tests/fuzz_files.py saved -max_total_time=$(SECONDS)
+	$(BIN)/python tests/fuzz_files.py csv -max_total_time=$(SECONDS)
 
 audit: $(VENV)/.installed-dev ## look for known vulnerabilities of what is installed
 	$(BIN)/python -m pip install -qq pip-audit

@@ -5,6 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+#: A program that `make fuzz` runs; it needs atheris.
+collect_ignore = ["fuzz_files.py"]
+
 
 @pytest.fixture
 def mixed_table():

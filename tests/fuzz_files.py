@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["vaeimpute"]):
     from vaeimpute.archive import _CLASSES
 
 HEAD = struct.calcsize("<10sI32s")
-SAVED = Path(__file__).parents[1] / "tests" / "data" / "penguins_format_1.vae"
+SAVED = Path(__file__).parent / "data" / "penguins_format_1.vae"
 
 
 def load_saved(content):
