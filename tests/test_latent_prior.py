@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
+from sklearn.mixture import GaussianMixture
 
 from vaeimpute import VAEImputer
 from vaeimpute._latent_prior import LatentPrior
@@ -19,9 +20,10 @@ def clusters():
     return np.repeat(centres, 300, axis=0) + rng.normal(size=(900, 2)) @ spread.T
 
 
-def test_few_rows_get_one_gaussian():
-    latents = np.random.default_rng(0).normal(size=(19, 3))
-    prior = LatentPrior.fit(latents, 19)
+@pytest.mark.parametrize("n_rows", [5, 19])
+def test_few_rows_get_one_gaussian(n_rows):
+    latents = np.random.default_rng(0).normal(size=(n_rows, 3))
+    prior = LatentPrior.fit(latents, n_rows)
     covariance = np.cov(latents.T, bias=True) + 1e-6 * np.eye(3)
     expected = multivariate_normal(latents.mean(axis=0), covariance)
     np.testing.assert_allclose(prior.log_density(latents), expected.logpdf(latents))
@@ -55,6 +57,33 @@ def test_its_moments_are_those_of_the_latents(clusters, n_rows):
 def test_more_components_fit_clusters_better(clusters):
     one, three = (LatentPrior.fit(clusters, n).log_density(clusters) for n in (10, 30))
     assert three.mean() > one.mean() + 0.5
+
+
+def test_overlapping_clusters_are_told_apart_as_by_a_mixture():
+    rng = np.random.default_rng(0)
+    shares, centres = [0.7, 0.2, 0.1], np.array([[0.0, 0.0], [2.0, 1.0], [0.0, 3.0]])
+    latents = centres[rng.choice(3, size=2_000, p=shares)]
+    latents = latents + rng.normal(size=latents.shape)
+
+    mixture = GaussianMixture(3, covariance_type="tied", means_init=centres)
+    likeliest = mixture.fit(latents).score(latents)
+    assert LatentPrior.fit(latents, 30).log_density(latents).mean() > likeliest - 0.002
+
+
+def test_a_component_that_holds_nothing_takes_nothing(clusters):
+    share = np.zeros((900, 2))
+    share[:, 0] = 1.0
+    moment = clusters.T @ clusters / 900
+    density = LatentPrior._of_shares(clusters, share, moment).log_density(clusters)
+    np.testing.assert_allclose(
+        density, LatentPrior.fit(clusters, 10).log_density(clusters)
+    )
+
+
+def test_there_are_a_hundred_components_at_most():
+    latents = np.random.default_rng(0).normal(size=(1_100, 2))
+    assert len(LatentPrior.fit(latents, 900).centres) == 90
+    assert len(LatentPrior.fit(latents, 1_100).centres) == 100
 
 
 def test_draws_have_its_moments(clusters):

@@ -55,14 +55,14 @@ class LatentPrior:
         """
         from sklearn.cluster import KMeans  # slow to import
 
-        count = int(np.clip(n_rows // _ROWS_PER_COMPONENT, 1, _MAX_COMPONENTS))
+        count = max(1, min(n_rows // _ROWS_PER_COMPONENT, _MAX_COMPONENTS))
         clusters = KMeans(count, n_init=1, max_iter=20, random_state=0).fit(latents)
         share = np.eye(count)[clusters.labels_]  # (n_draws, n_components)
         moment = latents.T @ latents / len(latents)
         prior = cls._of_shares(latents, share, moment)
         # scikit-learn's mixture whitens the draws anew for every component, which
         # takes fifty times as long.
-        for _ in range(_EM_STEPS if count > 1 else 0):
+        for _ in range(_EM_STEPS):
             share = softmax(prior._joint_log_density(latents), axis=1)
             prior = cls._of_shares(latents, share, moment)
         return prior
