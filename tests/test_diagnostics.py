@@ -275,7 +275,7 @@ class TestDistribution:
     def test_dates_and_durations(self, kind):
         days = pd.date_range("2024-01-01", periods=40).to_series(index=range(40))
         X = pd.DataFrame({"day": days, "length": (days - days[0]) / 10})
-        X.loc[::5, :] = [[pd.NaT, pd.NaT]]
+        X = X.drop(index=range(0, 40, 5)).reindex(range(40))
         X["number"] = np.arange(40.0)
         fitted = VAEImputer(**LINEAR).fit(X)
         dates = drawn(DistributionDisplay.from_estimator(fitted, X, "day", kind=kind))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from vaeimpute import VAEImputer, _uncertainty
+from vaeimpute import VAEImputer, _training, _uncertainty
 from vaeimpute._predictive import Calibration, Predictive
 from vaeimpute.datasets import load_penguins
 
@@ -143,6 +143,23 @@ def test_intervals_cover_as_asked_where_noise_is_not_normal(gaussian):
         lower, upper = imputer.predict_interval(X[3_000:], level)
         inside = ((lower <= truth[3_000:]) & (truth[3_000:] <= upper))[missing[3_000:]]
         assert inside.mean() == pytest.approx(level, abs=0.03)
+
+
+def test_small_tables_are_calibrated_by_all_that_was_held_out(monkeypatch):
+    def error_of_reach():
+        """Return how far off a normal table's intervals end, over ten fits."""
+        errors = []
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            X = rng.normal(size=(100, 1)) + rng.normal(size=(100, 4))
+            imputer = VAEImputer(hidden_layer_sizes=(), random_state=seed).fit(X)
+            reach = imputer._calibration.reach(0.9)
+            errors.append(np.log(reach / norm.ppf(0.95)).mean())
+        return np.sqrt(np.mean(np.square(errors)))
+
+    often = error_of_reach()
+    monkeypatch.setattr(_training, "_MAX_HOLD_OUTS", 1)
+    assert often < 0.85 * error_of_reach()
 
 
 def test_deviations_of_skewed_numbers_are_those_of_draws():

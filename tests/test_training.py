@@ -294,7 +294,7 @@ def test_core_is_chosen_without_the_held_out_cells(table):
         for each in (validation, blanked)
     )
 
-    np.testing.assert_array_equal(first.loadings, second.loadings)
+    np.testing.assert_array_equal(first.chosen.loadings, second.chosen.loadings)
 
 
 # The core.
@@ -309,9 +309,8 @@ def test_few_held_out_cells_are_held_out_more_often(monkeypatch):
     def chosen_rank(seed):
         generator = np.random.default_rng(seed)
         validation = hold_out(rows, encoding, 0.02, generator)
-        return _training._choose_core(
-            rows, encoding, Settings(), validation, generator
-        ).rank
+        core = _training._choose_core(rows, encoding, Settings(), validation, generator)
+        return core.chosen.rank
 
     often = [chosen_rank(seed) for seed in range(20)]
     monkeypatch.setattr(_training, "_MAX_HOLD_OUTS", 1)
@@ -339,7 +338,7 @@ def test_rank_follows_the_table():
     settings = Settings()
     validation = hold_out(rows, encoding, 0.1, rng)
 
-    core = _training._choose_core(rows, encoding, settings, validation, rng)
+    core = _training._choose_core(rows, encoding, settings, validation, rng).chosen
 
     assert core.rank >= 2
     scores = {}

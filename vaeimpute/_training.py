@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -145,10 +146,9 @@ class Trained:
         Mean loss of each epoch, in nats per column.
     validation_scores : list of float
         Explained share of the held-out cells at each check; first the core's.
-    before : Trained or None
-        This model as it was before it trained on the held-out cells.
-    validation : Validation or None
-        These cells.
+    unseen : tuple of Unseen
+        Held-out cells and this model as it was before it trained on them. Of the core
+        alone there are several, where more than one hold-out chose its rank.
     """
 
     architecture: Architecture
@@ -157,8 +157,14 @@ class Trained:
     network_share: np.ndarray
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
-    before: Trained | None = None
-    validation: Validation | None = None
+    unseen: tuple[Unseen, ...] = ()
+
+
+class Unseen(NamedTuple):
+    """Held-out cells, and a model that has not seen them."""
+
+    model: Trained
+    validation: Validation
 
 
 @dataclass(frozen=True)
@@ -216,9 +222,9 @@ def train(
     core = _choose_core(rows, encoding, settings, validation, generator)
     nothing_to_judge_by = settings.early_stopping and validation is None
     if nothing_to_judge_by or not settings.hidden_layer_sizes:
-        alone = _core_alone(rows, encoding, settings, core)
-        return replace(alone, validation=validation)
-    settings = settings.resolve(len(rows.values), _number_of_latents(settings, core))
+        return _core_alone(rows, encoding, settings, core)
+    n_latent = _number_of_latents(settings, core.chosen)
+    settings = settings.resolve(len(rows.values), n_latent)
     run = _Run(rows, encoding, settings, core, validation, generator, on_check)
     return run.train()
 
@@ -269,7 +275,23 @@ def _held_out(rows, encoding, settings, generator) -> Validation | None:
     return hold(rows, encoding, settings.validation_fraction, generator)
 
 
-def _choose_core(rows, encoding, settings, validation, generator) -> FactorAnalysis:
+@dataclass(frozen=True)
+class _Core:
+    """The linear core as the cells of each hold-out have not been seen by it.
+
+    `chosen` is without those of the first hold-out, which training is judged by; there
+    is no hold-out where nothing is to be judged.
+    """
+
+    fits: tuple[FactorAnalysis, ...]
+    hold_outs: tuple[Validation, ...]
+
+    @property
+    def chosen(self) -> FactorAnalysis:
+        return self.fits[0]
+
+
+def _choose_core(rows, encoding, settings, validation, generator) -> _Core:
     """Fit the core at the largest rank that held-out cells do not speak against."""
     n_values = _core_architecture(encoding, 1, settings).n_values
     if settings.n_components != "auto":
@@ -278,9 +300,10 @@ def _choose_core(rows, encoding, settings, validation, generator) -> FactorAnaly
         ranks = [min(n_values, _MAX_RANK)]
     else:
         ranks = _candidate_ranks(n_values)
-    training = rows if validation is None else validation.training
     if len(ranks) == 1:
-        return _fit_core(training, encoding, ranks[0], settings)
+        training = rows if validation is None else validation.training
+        core = _fit_core(training, encoding, ranks[0], settings)
+        return _Core((core,), () if validation is None else (validation,))
     hold_outs = [validation]
     hold_outs += _more_held_out(rows, encoding, settings, validation, generator)
     cores, losses = [], []
@@ -288,7 +311,7 @@ def _choose_core(rows, encoding, settings, validation, generator) -> FactorAnaly
         fits = [_fit_core(v.training, encoding, rank, settings) for v in hold_outs]
         pairs = zip(fits, hold_outs, strict=True)
         of_cells = [_core_losses(core, encoding, v, settings) for core, v in pairs]
-        cores.append(fits[0])
+        cores.append(_Core(tuple(fits), tuple(hold_outs)))
         losses.append(np.concatenate(of_cells))
         if len(losses) - _best(losses) > _patience(rank):
             break
@@ -408,11 +431,16 @@ def _architecture(encoding: Encoding, n_latent: int, settings: Settings):
     )
 
 
-def _core_alone(rows, encoding, settings, core) -> Trained:
+def _core_alone(rows, encoding, settings, core: _Core) -> Trained:
     """Fit the core on to all cells and leave it at that."""
-    on = _fit_core(rows, encoding, core.rank, settings, start=core)
-    before = _without_networks(core, encoding, settings)
-    return replace(_without_networks(on, encoding, settings), before=before)
+    chosen = core.chosen
+    on = _fit_core(rows, encoding, chosen.rank, settings, start=chosen)
+    unseen = tuple(
+        Unseen(_without_networks(fit, encoding, settings), validation)
+        # Where nothing is held out there is one fit, and no hold-out.
+        for fit, validation in zip(core.fits, core.hold_outs, strict=False)
+    )
+    return replace(_without_networks(on, encoding, settings), unseen=unseen)
 
 
 def _without_networks(core, encoding, settings) -> Trained:
@@ -436,7 +464,9 @@ class _Run:
         self._n_steps = math.ceil(len(rows.values) / settings.batch_size)
         self._core_answers = None
         if validation is not None:
-            self._core_answers = _core_answers(core, encoding, validation, settings)
+            self._core_answers = _core_answers(
+                core.chosen, encoding, validation, settings
+            )
         self._share = np.ones(self._architecture.n_columns)
         self._loss_curve, self._scores = [], []
         self._n_epochs, self._is_stopped = settings.max_iter, False
@@ -446,7 +476,7 @@ class _Run:
         start = self._engine.initial_state(
             initial_weights(
                 self._architecture,
-                core_weights(self._core, self._architecture),
+                core_weights(self._core.chosen, self._architecture),
                 self._generator,
             )
         )
@@ -591,8 +621,10 @@ class _Run:
     def _outcome(self, state, before) -> Trained:
         """Return a state as what training gave; `before` has seen no held-out cell."""
         core = None if np.all(self._share == 1.0) else self._core_alone()
-        earlier = self._with_networks(before, core and core.before)
-        trained = replace(self._with_networks(state, core), before=earlier)
+        trained = self._with_networks(state, core)
+        if self._validation is not None:
+            earlier = self._with_networks(before, core and core.unseen[0].model)
+            trained = replace(trained, unseen=(Unseen(earlier, self._validation),))
         return self._with_records(trained)
 
     def _with_networks(self, state, core: Trained | None) -> Trained:
@@ -608,7 +640,6 @@ class _Run:
             trained,
             loss_curve=list(self._loss_curve),
             validation_scores=list(self._scores),
-            validation=self._validation,
         )
 
     def _warn_not_finite(self):

@@ -366,24 +366,29 @@ class UncertaintyMixin:
 
 def calibrated(trained, model, encoding):
     """Return how what was predicted of held-out cells agrees with them."""
-    validation, n_numeric = trained.validation, len(encoding.numeric)
-    if validation is None:
-        return Calibration.of_cells([], np.zeros(0), n_numeric)
-    truth, shown = validation.truth, validation.shown
-    held_out = truth.observed & ~shown.observed
-    wanted = held_out[:, :n_numeric] & encoding.are_numbers
-    before = FittedVAE.of(trained.before, model.layout, model.priors)
-    scores = before.normal_scores(shown, wanted, truth.values[:, :n_numeric])
+    n_numeric = len(encoding.numeric)
+    columns, scores = [np.zeros(0, int)], [np.zeros(0)]
     said, codes = [], []
-    if len(encoding.nominal):
-        log_levels = before.fill(shown).log_levels
-        for k, block in enumerate(encoding.level_blocks(), n_numeric):
-            at = held_out[:, k]
-            said.append(log_levels[at, block])
-            codes.append(truth.values[at, k].astype(int))
-    temperature = fit_temperature(said, codes)
-    column = wanted.nonzero()[1]
-    return Calibration.of_cells(column, scores[wanted], n_numeric, temperature)
+    for unseen in trained.unseen:
+        before = FittedVAE.of(unseen.model, model.layout, model.priors)
+        truth, shown = unseen.validation.truth, unseen.validation.shown
+        held_out = truth.observed & ~shown.observed
+        wanted = held_out[:, :n_numeric] & encoding.are_numbers
+        found = before.normal_scores(shown, wanted, truth.values[:, :n_numeric])
+        columns.append(wanted.nonzero()[1])
+        scores.append(found[wanted])
+        if len(encoding.nominal):
+            log_levels = before.fill(shown).log_levels
+            for k, block in enumerate(encoding.level_blocks(), n_numeric):
+                at = held_out[:, k]
+                said.append(log_levels[at, block])
+                codes.append(truth.values[at, k].astype(int))
+    return Calibration.of_cells(
+        np.concatenate(columns),
+        np.concatenate(scores),
+        n_numeric,
+        fit_temperature(said, codes),
+    )
 
 
 def holed_rows(chosen):
