@@ -87,6 +87,12 @@ def test_tables_that_agree_leave_the_complete_answer():
     assert np.isinf(pool([2.0, 2.0], [4.0, 4.0]).dof)
 
 
+def test_estimates_without_any_error_lack_nothing():
+    pooled = pool([2.0, 2.0], [0.0, 0.0])
+    assert pooled.standard_error == 0.0
+    assert pooled.fraction_missing_information == pooled.relative_increase == 0.0
+
+
 def test_interval_and_p_value_are_those_of_students_t():
     pooled = pool([1.0, 2.0, 3.0], [4.0, 4.0, 4.0])
     low, high = pooled.interval(0.9)
@@ -224,9 +230,12 @@ def test_classifiers_without_probabilities_vote(incomplete):
 def test_without_gaps_the_estimator_itself_predicts():
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(60, 3)), rng.normal(size=60)
-    model = MultipleImputationRegressor(LinearRegression(), LINEAR).fit(X, y)
     alone = LinearRegression().fit(X, y)
-    np.testing.assert_allclose(model.predict(X), alone.predict(X))
+    for count in (1, 5):
+        model = MultipleImputationRegressor(
+            LinearRegression(), LINEAR, n_imputations=count
+        )
+        np.testing.assert_allclose(model.fit(X, y).predict(X), alone.predict(X))
 
 
 def test_predicting_estimators_tune_in_grids(incomplete):

@@ -49,7 +49,7 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
     hidden_layer_sizes : "auto" or array-like of int, default="auto"
         Units of each residual block, in encoder and decoder alike; the first is
         also the width of the stream between blocks. Empty, ``()``: the linear core
-        alone, which takes a second instead of half a minute. "auto" grows with the
+        alone, which takes seconds instead of half a minute. "auto" grows with the
         number of rows.
     n_networks : int or "auto", default="auto"
         Encoders and decoders that are trained side by side around the one linear
