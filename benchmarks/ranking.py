@@ -56,8 +56,11 @@ ACCURACY = Metric("accuracy", is_error=False)
 def scores(results: pd.DataFrame, key: str) -> pd.DataFrame:
     """Return a score as problems × methods, of problems where any method has it."""
     methods = results["method"].unique()
-    table = results.set_index([*PROBLEM, "method"])[key].unstack(sort=False)
-    return table.reindex(columns=methods).astype(float).dropna(how="all")
+    by_case = results.set_index([*PROBLEM, "method"])[key]
+    problems = by_case.index.droplevel("method").unique()
+    # Before pandas 3, `unstack(sort=False)` puts values into wrong cells.
+    table = by_case.unstack().reindex(index=problems, columns=methods)
+    return table.astype(float).dropna(how="all")
 
 
 def finished(table: pd.DataFrame) -> pd.DataFrame:
