@@ -277,18 +277,14 @@ def _held_out(rows, encoding, settings, generator) -> Validation | None:
 
 @dataclass(frozen=True)
 class _Core:
-    """The linear core as the cells of each hold-out have not been seen by it.
+    """The linear core without the cells that training is judged by, if there are some.
 
-    `chosen` is without those of the first hold-out, which training is judged by; there
-    is no hold-out where nothing is to be judged.
+    `unseen` has the cells of each hold-out, and what was fitted without them; first
+    comes `chosen`.
     """
 
-    fits: tuple[FactorAnalysis, ...]
-    hold_outs: tuple[Validation, ...]
-
-    @property
-    def chosen(self) -> FactorAnalysis:
-        return self.fits[0]
+    chosen: FactorAnalysis
+    unseen: tuple[tuple[FactorAnalysis, Validation], ...] = ()
 
 
 def _choose_core(rows, encoding, settings, validation, generator) -> _Core:
@@ -301,17 +297,18 @@ def _choose_core(rows, encoding, settings, validation, generator) -> _Core:
     else:
         ranks = _candidate_ranks(n_values)
     if len(ranks) == 1:
-        training = rows if validation is None else validation.training
-        core = _fit_core(training, encoding, ranks[0], settings)
-        return _Core((core,), () if validation is None else (validation,))
+        if validation is None:
+            return _Core(_fit_core(rows, encoding, ranks[0], settings))
+        core = _fit_core(validation.training, encoding, ranks[0], settings)
+        return _Core(core, ((core, validation),))
     hold_outs = [validation]
     hold_outs += _more_held_out(rows, encoding, settings, validation, generator)
     cores, losses = [], []
     for rank in ranks:
         fits = [_fit_core(v.training, encoding, rank, settings) for v in hold_outs]
-        pairs = zip(fits, hold_outs, strict=True)
+        pairs = tuple(zip(fits, hold_outs, strict=True))
         of_cells = [_core_losses(core, encoding, v, settings) for core, v in pairs]
-        cores.append(_Core(tuple(fits), tuple(hold_outs)))
+        cores.append(_Core(fits[0], pairs))
         losses.append(np.concatenate(of_cells))
         if len(losses) - _best(losses) > _patience(rank):
             break
@@ -437,8 +434,7 @@ def _core_alone(rows, encoding, settings, core: _Core) -> Trained:
     on = _fit_core(rows, encoding, chosen.rank, settings, start=chosen)
     unseen = tuple(
         Unseen(_without_networks(fit, encoding, settings), validation)
-        # Where nothing is held out there is one fit, and no hold-out.
-        for fit, validation in zip(core.fits, core.hold_outs, strict=False)
+        for fit, validation in core.unseen
     )
     return replace(_without_networks(on, encoding, settings), unseen=unseen)
 
