@@ -17,7 +17,6 @@ from vaeimpute.report import report
 from vaeimpute.report._charts import mirrored, squares
 from vaeimpute.report._findings import Share
 from vaeimpute.report._findings import _levels as level_counts
-from vaeimpute.report._findings import _probability_of_more as tail
 from vaeimpute.report._findings import _together as together
 from vaeimpute.report._page import _ticks, page, shown, text
 from vaeimpute.report._verdict import Verdict
@@ -126,17 +125,6 @@ def test_few_tables_have_columns_said_to_be_missing_together_by_chance():
         missing = np.random.default_rng(seed).random((100, 30)) < shares
         n_false += not together(missing, range(30))["together"].empty
     assert n_false <= stats.binom.isf(1e-3, 40, 0.05)
-
-
-@pytest.mark.parametrize(("one", "other"), [(4, 40), (60, 50), (90, 80)])
-def test_tail_of_common_rows_is_bounded_closely(one, other):
-    both = np.arange(one * other // 100 + 1, min(one, other) + 1)
-    bound = tail(both, one, other, 100)
-    exact = stats.hypergeom.sf(both - 1, 100, one, other)
-    assert (bound >= exact * (1 - 1e-9)).all()
-    far = exact < 0.05
-    assert far.any()
-    assert (bound[far] <= 1.3 * exact[far]).all()
 
 
 def test_groups_are_the_linked_columns():

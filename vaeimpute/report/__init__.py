@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -14,6 +13,7 @@ from typing import Any
 
 from vaeimpute._atomic_files import replacing
 from vaeimpute._containers import Table
+from vaeimpute._generation import check_count
 from vaeimpute._imputer import VAEImputer
 from vaeimpute.report._findings import Findings, find
 from vaeimpute.report._page import page
@@ -163,9 +163,7 @@ def report(
         imputer = VAEImputer(text_features="passthrough")
     elif not isinstance(imputer, VAEImputer):
         raise ValueError(f"imputer: got {imputer!r}, expected a VAEImputer")
-    is_count = isinstance(max_rows, numbers.Integral) and not isinstance(max_rows, bool)
-    if not is_count or max_rows < 2:
-        raise ValueError(f"max_rows: got {max_rows!r}, expected an integer >= 2")
+    check_count(max_rows, "max_rows", 2)
     findings = find(
         X,
         imputer,

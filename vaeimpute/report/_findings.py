@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, special, stats
+from scipy import sparse, stats
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
@@ -592,7 +592,7 @@ def _together(missing: np.ndarray, names: Sequence[Hashable]) -> dict[str, Any]:
     correlation = (both - expected) / np.outer(spread, spread)
     pairs = np.argwhere(np.triu(both > expected, 1))
     one, other = pairs.T
-    p = _probability_of_more(both[one, other], n[one], n[other], n_rows)
+    p = stats.hypergeom.sf(both[one, other] - 1, n_rows, n[one], n[other])
     n_pairs = len(some) * (len(some) - 1) / 2
     pairs = pairs[p * n_pairs < _FALSE_ALARM]
     pairs = pairs[np.argsort(-correlation[tuple(pairs.T)], kind="stable")]
@@ -612,20 +612,3 @@ def _together(missing: np.ndarray, names: Sequence[Hashable]) -> dict[str, Any]:
     groups = [some[label == k] for k in range(n_groups)]
     groups = tuple(tuple(names[j] for j in x) for x in groups if len(x) > 1)
     return {"together": table, "groups": groups}
-
-
-def _probability_of_more(both, one, other, n_rows: int) -> np.ndarray:
-    """Return how probable so many common rows are, or more, of independent columns.
-
-    A bound of the hypergeometric tail, for more rows than expected: its terms fall at
-    least as fast as a geometric series. SciPy's own tail takes half a minute for 1,000
-    columns.
-    """
-    neither = n_rows - one - other + both
-    ratio = (one - both) * (other - both) / ((both + 1) * (neither + 1))
-    ways = _log_binomial(one, both) + _log_binomial(n_rows - one, other - both)
-    return np.exp(ways - _log_binomial(n_rows, other)) / (1 - ratio)
-
-
-def _log_binomial(n, k) -> np.ndarray:
-    return -np.log1p(n) - special.betaln(n - k + 1, k + 1)
