@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from sklearn.impute import MissingIndicator
 from sklearn.pipeline import Pipeline
 
 from vaeimpute._containers import Table
+from vaeimpute._generation import check_count
 from vaeimpute._hidden_cells import (
     check_fraction,
     choose_cells,
@@ -90,11 +90,7 @@ def hidden_cell_score(
     check_fraction(fraction)
     if not isinstance(metric, str) or metric not in _METRICS:
         raise ValueError(f"metric: got {metric!r}, expected one of {list(_METRICS)}")
-    is_integer = isinstance(random_state, numbers.Integral)
-    if not is_integer or isinstance(random_state, bool) or random_state < 0:
-        raise ValueError(
-            f"random_state: got {random_state!r}, expected an integer >= 0"
-        )
+    check_count(random_state, "random_state", 0)
     return _HiddenCellScorer(float(fraction), metric, int(random_state))
 
 

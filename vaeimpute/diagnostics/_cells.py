@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from vaeimpute._containers import Table, container_of, convert
+from vaeimpute._generation import check_count
 from vaeimpute._hidden_cells import column_positions, read_cells
 from vaeimpute._tables import TableSchema
 from vaeimpute.diagnostics._drawing import (
@@ -19,7 +20,6 @@ from vaeimpute.diagnostics._drawing import (
     as_numbers,
     axes_of,
     cells_of,
-    check_limit,
     dress,
     labels_of,
     legend,
@@ -416,7 +416,7 @@ class CellSurpriseDisplay:
         ValueError
             If no cell has a score, or `max_rows` is not an integer >= 1.
         """
-        check_limit("max_rows", max_rows)
+        check_count(max_rows, "max_rows", 1)
         scores = self.scores.to_numpy(dtype=float)
         worst = np.where(np.isnan(scores), -1.0, scores).max(axis=1, initial=-1.0)
         order = np.argsort(-worst, kind="stable")

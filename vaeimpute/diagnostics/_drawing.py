@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -56,12 +55,6 @@ def axes_of(ax: Any, size: tuple[float, float]) -> Any:
     if ax is None:
         _, ax = pyplot.subplots(figsize=size, layout="constrained")
     return ax
-
-
-def check_limit(name: str, limit: Any) -> None:
-    """Raise unless a parameter is a number of things to draw."""
-    if not isinstance(limit, Integral) or isinstance(limit, bool) or limit < 1:
-        raise ValueError(f"{name}: got {limit!r}, expected an integer >= 1")
 
 
 def in_full(options: dict[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import numpy as np
 from sklearn.impute import MissingIndicator
 
 from vaeimpute._containers import Table
+from vaeimpute._generation import check_count
 from vaeimpute._hidden_cells import read_cells
 from vaeimpute.diagnostics._drawing import (
     IMPUTED,
     INK,
     PALE,
     axes_of,
-    check_limit,
     labels_of,
     legend,
     name_axes,
@@ -131,8 +131,8 @@ class MissingnessDisplay:
         ValueError
             If `max_patterns` or `max_columns` is not an integer >= 1.
         """
-        check_limit("max_patterns", max_patterns)
-        check_limit("max_columns", max_columns)
+        check_count(max_patterns, "max_patterns", 1)
+        check_count(max_columns, "max_columns", 1)
         kept = np.sort(np.argsort(-self.shares, kind="stable")[:max_columns])
         missing, counts = _merged(self.missing[:, kept], self.counts)
         is_cut = len(counts) > max_patterns
