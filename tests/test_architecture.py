@@ -20,7 +20,10 @@ FLOORS = [
         *("_threads", "_notebook", "_row_streams", "_row_sample", "_atomic_files"),
         "report._charts",
     ],
-    ["_levels", "_containers", "_numpy_ops", "_backends", "_dask", "_progress"],
+    [
+        *("_levels", "_containers", "_numpy_ops", "_backends", "_dask", "_progress"),
+        "_command_files",
+    ],
     ["_columns", "amputation", "metrics", "datasets"],
     [
         *("_tables", "_encoding", "_likelihoods", "_factor_analysis"),

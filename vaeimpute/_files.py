@@ -425,6 +425,9 @@ class ParquetTable:
         return buffer.getvalue()
 
 
+Table = TextTable | ParquetTable
+
+
 def header_of(text: str, delimiter: str) -> list[str]:
     """Return the names in the header of a text file, and read no further."""
     records = _records(text.removeprefix("\ufeff"), delimiter)

@@ -8,16 +8,13 @@ report IN -o OUT`` makes a page of that and of all else there is to know.
 
 from __future__ import annotations
 
-import gzip
 import os
 import signal
 import sys
 import time
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,25 +24,12 @@ import pandas as pd
 from pandas.api import types
 
 from vaeimpute import __version__
-from vaeimpute._atomic_files import replacing
-from vaeimpute._files import (
-    MISSING_TEXTS,
-    ParquetTable,
-    TextTable,
-    header_of,
-    require_pyarrow,
-)
+from vaeimpute._command_files import CommandFile, output_of
 
 if TYPE_CHECKING:
+    from vaeimpute._files import Table
     from vaeimpute.report import Report
 
-_FORMAT_OF_ENDING = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
 # What the imputer calls its parameters in messages, and users of this program not.
 _OPTION_OF_PARAMETER = {
     "categorical_features": "--categorical",
@@ -54,15 +38,12 @@ _OPTION_OF_PARAMETER = {
     "min_value": "--min-value",
     "max_value": "--max-value",
 }
-_DELIMITER_OF_FORMAT = {"csv": ",", "tsv": "\t"}
 # What keeps a column from being numbers or dates, and what to do about it.
 _DOUBTS = {
     "mark": "if its decimal mark is another one, --decimal changes it",
     "date": "of dates, forms like 1990-05-31, 1990/05/31 and 31.05.1990 are known",
     "word": "if that marks a missing field, add --missing {!r}",
 }
-
-_Table = TextTable | ParquetTable
 
 
 def main() -> None:
@@ -229,10 +210,10 @@ def impute(
     """
     start = time.perf_counter()
     with _errors_in_one_line():
-        file = _File.of(source, file_format)
-        target = _target(file, output, file_format, overwrite)
+        file = CommandFile.of(source, file_format)
+        target = output_of(file, output, file_format, overwrite)
         table, counts = _fill(_read(file, options), options)
-        _write(table, target, options)
+        target.write_table(table, options["encoding"], options["delimiter"])
     if not quiet:
         _say(_summary(counts, time.perf_counter() - start))
 
@@ -252,8 +233,7 @@ def compare(
     autoencoder. IN is a CSV, TSV or Parquet file, by its ending; - is standard input.
     """
     with _errors_in_one_line():
-        file = _File.of(source, file_format)
-        table = _read(file, options)
+        table = _read(CommandFile.of(source, file_format), options)
         click.echo(_compared(table, options))
 
 
@@ -289,161 +269,21 @@ def report(
     CSV, TSV or Parquet file, by its ending; - is standard input.
     """
     with _errors_in_one_line():
-        file, target = _File.of(source, file_format), _File(output, "html")
-        _check_target(file, target)
+        file = CommandFile.of(source, file_format)
+        target = CommandFile(output, "html")
+        target.check_writable(file)
         made = _reported(_read(file, options), file, options)
         target.write(made.html.encode())
     if not quiet:
         _say(f"{made.verdict.headline}.")
 
 
-@dataclass(frozen=True)
-class _File:
-    """A file, or standard input or output, and the format of what it holds."""
-
-    path: str
-    format: str
-    is_compressed: bool = False
-
-    @classmethod
-    def of(cls, path: str, format_option: str | None) -> _File:
-        """Return the file with the format that its ending or the option names."""
-        stem, ending = os.path.splitext(path)
-        is_compressed = ending == ".gz"
-        if is_compressed:
-            ending = os.path.splitext(stem)[1]
-        known = _FORMAT_OF_ENDING.get(ending.lower())
-        known = known or format_option or ("csv" if path == "-" else None)
-        if known is None or (is_compressed and known == "parquet"):
-            raise click.UsageError(
-                f"{path!r}: unknown ending; known are {', '.join(_FORMAT_OF_ENDING)}, "
-                ".csv.gz, .tsv.gz. For others, name the format by --format. Of "
-                "spreadsheets, save a sheet as CSV."
-            )
-        return cls(path, known, is_compressed)
-
-    @property
-    def is_standard(self) -> bool:
-        """Whether this is standard input or output."""
-        return self.path == "-"
-
-    def read(self) -> bytes:
-        """Return all bytes, decompressed."""
-        if self.is_standard:
-            return sys.stdin.buffer.read()
-        content = Path(self.path).read_bytes()
-        return gzip.decompress(content) if self.is_compressed else content
-
-    def write(self, content: bytes) -> None:
-        """Write all bytes, compressed if need be."""
-        if self.is_standard:
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
-            return
-        if self.is_compressed:
-            content = gzip.compress(content, mtime=0)
-        path = Path(self.path)
-        if path.exists() and not path.is_file():  # a device or a pipe
-            path.write_bytes(content)
-        else:
-            with replacing(path.resolve()) as unfinished:  # a link stays a link
-                unfinished.write_bytes(content)
+def _read(file: CommandFile, options: dict[str, Any]) -> Table:
+    of_text = {x: options[x] for x in ("encoding", "delimiter", "decimal")}
+    return file.read_table(missing_texts=options["missing"], **of_text)
 
 
-def _target(
-    source: _File, output: str | None, format_option: str | None, overwrite: bool
-) -> _File:
-    """Return the file to write, if all is well with it before the time to fit."""
-    if output is None and not source.is_standard:
-        raise click.UsageError("Missing option '-o': a file, or - for standard output")
-    target = _File.of("-" if output is None else output, format_option)
-    if target.format == "parquet":
-        require_pyarrow()
-    if target.is_standard:
-        if target.format == "parquet" and sys.stdout.isatty():
-            raise click.UsageError("a terminal shows no Parquet; name a file by -o")
-        return target
-    _check_target(source, target, overwrite)
-    return target
-
-
-def _check_target(source: _File, target: _File, overwrite: bool | None = None) -> None:
-    """Refuse a file that cannot be written; None is no option to overwrite IN."""
-    if target.is_standard:
-        return
-    path = Path(target.path)
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(None, "the folder does not exist", str(folder))
-    if path.is_dir():
-        raise IsADirectoryError(None, "is a folder, expected a file", target.path)
-    if not path.exists() or path.is_file():
-        _check_replaceable(source, path, folder, overwrite)
-
-
-def _check_replaceable(
-    source: _File, path: Path, folder: Path, overwrite: bool | None
-) -> None:
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(None, "no permission to write here", str(folder))
-    is_same = path.exists() and not source.is_standard and path.samefile(source.path)
-    if is_same and not overwrite:
-        raise click.UsageError(
-            f"{str(path)!r} is both IN and OUT: which fields were missing would be "
-            f"lost.{'' if overwrite is None else ' Add --overwrite if that is meant.'}"
-        )
-
-
-def _read(file: _File, options: dict[str, Any]) -> _Table:
-    """Read a table; errors begin with the file's name."""
-    if options["missing"] and file.format == "parquet":
-        raise click.UsageError("--missing is for CSV and TSV files")
-    missing_texts = MISSING_TEXTS | {x.strip() for x in options["missing"]}
-    try:
-        content = file.read()
-        if file.format == "parquet":
-            return ParquetTable.parse(content)
-        text = _decoded(content, options["encoding"])
-        delimiter = options["delimiter"] or _DELIMITER_OF_FORMAT[file.format]
-        if options["delimiter"] is None:
-            _check_delimiter(header_of(text, delimiter))
-        return TextTable.parse(text, delimiter, missing_texts, options["decimal"])
-    except (ValueError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.filename:
-            raise  # it names the file
-        label = "standard input" if file.is_standard else repr(file.path)
-        raise click.ClickException(f"{label}: {_in_one_line(error)}") from error
-
-
-def _decoded(content: bytes, encoding: str) -> str:
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = 1 + content.count(b"\n", 0, error.start)
-        raise ValueError(
-            f"line {line}: the text is not {encoding}; name its encoding, such as "
-            "--encoding latin-1"
-        ) from None
-
-
-def _check_delimiter(names: Sequence[str]) -> None:
-    found = [x for x in ",;\t|" if len(names) == 1 and x in names[0]]
-    if found:
-        raise ValueError(
-            f"the only column is {names[0]!r}; if {found[0]!r} stands between columns, "
-            f"add --delimiter {found[0]!r}"
-        )
-
-
-def _write(table: _Table, target: _File, options: dict[str, Any]) -> None:
-    if target.format == "parquet":
-        target.write(table.to_parquet())
-        return
-    delimiter = options["delimiter"] or _DELIMITER_OF_FORMAT[target.format]
-    target.write(table.to_text(delimiter).encode(options["encoding"]))
-
-
-def _fill(table: _Table, options: dict[str, Any]) -> tuple[_Table, pd.Series]:
+def _fill(table: Table, options: dict[str, Any]) -> tuple[Table, pd.Series]:
     """Return the table with cells filled, and how many of each column were."""
     categorical = _columns(options["categorical"], table, "--categorical")
     table = table.with_words(categorical)
@@ -468,7 +308,7 @@ def _fill_frame(frame: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame
         return VAEImputer(**parameters).fit_transform(frame)
 
 
-def _compared(table: _Table, options: dict[str, Any]) -> str:
+def _compared(table: Table, options: dict[str, Any]) -> str:
     """Return what the imputers err in hidden fields of a table, and an advice."""
     from vaeimpute.comparison import compare_imputers, default_imputers
 
@@ -490,7 +330,7 @@ def _compared(table: _Table, options: dict[str, Any]) -> str:
     return str(comparison)
 
 
-def _reported(table: _Table, file: _File, options: dict[str, Any]) -> Report:
+def _reported(table: Table, file: CommandFile, options: dict[str, Any]) -> Report:
     """Return the report on a table, whose rows are counted from 1."""
     from vaeimpute._imputer import VAEImputer
     from vaeimpute.report import report
@@ -513,7 +353,7 @@ def _reported(table: _Table, file: _File, options: dict[str, Any]) -> Report:
         )
 
 
-def _frame(table: _Table, options: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
+def _frame(table: Table, options: dict[str, Any]) -> tuple[pd.DataFrame, list[str]]:
     """Return a table's values, and the columns whose numbers are names."""
     categorical = _columns(options["categorical"], table, "--categorical")
     table = table.with_words(categorical)
@@ -556,7 +396,7 @@ def _no_chatter(verbose: bool) -> Iterator[None]:
         os.close(kept)
 
 
-def _warn_of_columns(table: _Table, frame: pd.DataFrame, some: pd.DataFrame) -> None:
+def _warn_of_columns(table: Table, frame: pd.DataFrame, some: pd.DataFrame) -> None:
     empty = frame.columns.difference(some.columns, sort=False)
     if len(empty) == len(table.names):
         raise ValueError("no column has an observed field to learn from")
@@ -572,7 +412,7 @@ def _warn_of_columns(table: _Table, frame: pd.DataFrame, some: pd.DataFrame) -> 
 def _parameters(
     options: dict[str, Any],
     categorical: Sequence[str],
-    table: _Table,
+    table: Table,
     frame: pd.DataFrame,
 ) -> dict[str, Any]:
     """Return the parameters of the imputer."""
@@ -592,7 +432,7 @@ def _parameters(
     }
 
 
-def _columns(entries: Sequence[str], table: _Table, option: str) -> list[str]:
+def _columns(entries: Sequence[str], table: Table, option: str) -> list[str]:
     """Return the columns that an option's entries list, one or more each."""
     parts = [[x] if x in table.names else x.split(",") for x in entries]
     columns = [name for part in parts for name in part]
@@ -601,14 +441,14 @@ def _columns(entries: Sequence[str], table: _Table, option: str) -> list[str]:
     return columns
 
 
-def _check_column(name: str, table: _Table, option: str) -> None:
+def _check_column(name: str, table: Table, option: str) -> None:
     if name not in table.names:
         known = ", ".join(map(repr, table.names))
         _refuse(option, f"there is no column {name!r}, only {known}")
 
 
 def _bounds(
-    entries: Sequence[str], option: str, table: _Table, frame: pd.DataFrame
+    entries: Sequence[str], option: str, table: Table, frame: pd.DataFrame
 ) -> dict[str, float | str]:
     bounds = {}
     for entry in entries:
