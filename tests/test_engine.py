@@ -397,11 +397,11 @@ def test_mixed_precision_rounds_factors_and_nothing_else(no_programs):
     import keras
 
     rng, policy = np.random.default_rng(0), keras.config.dtype_policy()
-    a, b = rng.normal(size=(2, 30, 30)).astype(np.float32)
-    product = to_numpy(_backends.current().bfloat16_product(a, b))
-    assert product.dtype == np.float32
+    a, b, (c, *_) = rng.normal(size=(3, 30, 30)).astype(np.float32)
+    found = to_numpy(_backends.current().bfloat16_affine(a, b, c))
+    assert found.dtype == np.float32
     # Factors keep 8 bits; so does the product on some backends.
-    error = np.abs(product - a @ b)
+    error = np.abs(found - (a @ b + c))
     assert 1e-4 < error.max() < 2**-6 * np.max(np.abs(a) @ np.abs(b))
 
     rows, encoding = make_table()

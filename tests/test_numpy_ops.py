@@ -53,7 +53,6 @@ CASES = {
     "take": [(TABLE, np.array([2, 0, 2]), 1), (TABLE, np.array([1]), 0)],
     "tanh": [(STEEP,)],
     "transpose": [(TABLE,), (STACK, (0, 2, 1))],
-    "unstack": [(STACK, 6)],
     "where": [(TABLE > 0, TABLE, 0.0)],
 }
 

@@ -516,6 +516,40 @@ def test_rows_without_noise_have_the_hidden_cell_term_alone(case, ops, monkeypat
     assert hidden[1] == pytest.approx(hidden[0], rel=1e-4)  # of all rows
 
 
+@pytest.mark.parametrize(
+    ("kind", "number_weight", "level_weight"),
+    [({}, 32, 16), ({"is_bottleneck": True}, 1, 0.5)],
+)
+def test_loss_without_a_latent_is_that_of_each_cell_weighed_twice(
+    ops, kind, number_weight, level_weight
+):
+    """Loadings of zero leave log-likelihoods, and the errors of hidden cells.
+
+    Levels have their observed shares then, as the core's scores are zero.
+    """
+    case = make_case(hidden=(), **kind)
+    layout, (values, observed) = case.layout, case.rows
+    n_values = case.architecture.n_values
+    mean = np.zeros(n_values, np.float32)
+    mean[:3] = 0.5, -0.25, 0.1
+    weights = case.weights | {
+        "core.mean": mean,
+        "core.loadings": np.zeros((n_values, 3), np.float32),
+    }
+
+    loss = VAE(case.architecture, ops).loss(weights, layout, make_batch(case), 1.0)
+
+    numbers = values[:, :3]
+    spread = np.exp(0.5 * weights["decoder.log_noise"])
+    of_numbers = norm(mean[:3], spread).logpdf(numbers)
+    of_numbers = -of_numbers + number_weight * (numbers - mean[:3]) ** 2
+    places = values[:, 3:].astype(int) + np.array([0, 2])
+    of_levels = -(1 + level_weight) * layout.log_share[places]
+    each = np.concatenate([of_numbers, of_levels], axis=1)
+    expected = np.where(observed, each, 0).sum(axis=1).mean() / 5
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
 def test_loss_agrees_in_both_namespaces(case):
     from keras import ops
 
@@ -589,6 +623,69 @@ def test_reconstructions_agree_in_both_namespaces(activation):
     )
     for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, np.asarray(other), atol=1e-4)
+
+
+def test_fillings_are_decoded_from_the_point_for_them(case, ops):
+    model = VAE(case.architecture, ops)
+    _, posterior = encode(case, ops)
+    decoded = model.decode(case.weights, case.layout, posterior.fill)
+
+    numbers, log_levels = model.reconstruct(case.weights, case.layout, case.rows)
+
+    np.testing.assert_allclose(numbers, decoded.numbers, atol=1e-4)
+    expected = model.log_levels(case.layout, decoded)
+    np.testing.assert_allclose(log_levels, expected, atol=1e-4)
+
+
+def test_decoder_adds_to_numbers_and_to_logits(case, ops):
+    model, sizes = VAE(case.architecture, ops), case.architecture
+    rng = np.random.default_rng(3)
+    latent = rng.normal(size=(5, sizes.n_latent)).astype(np.float32)
+    bias = case.weights["decoder.output.bias"]
+    change = np.arange(1, len(bias) + 1, dtype=np.float32)
+    changed = case.weights | {"decoder.output.bias": bias + change}
+
+    before = model.decode(case.weights, case.layout, latent)
+    after = model.decode(changed, case.layout, latent)
+
+    both = zip(np.split(change, [sizes.n_numeric]), before, after, strict=True)
+    for expected, first, second in both:
+        found = np.asarray(second) - np.asarray(first)
+        np.testing.assert_allclose(found - expected, 0, atol=1e-4)
+
+
+def test_probabilities_of_each_columns_levels_sum_to_one(mixed, ops):
+    model = VAE(mixed.architecture, ops)
+    _, log_levels = model.reconstruct(mixed.weights, mixed.layout, mixed.rows)
+
+    sums = np.exp(np.asarray(log_levels)) @ mixed.layout.membership
+    np.testing.assert_allclose(sums, 1.0, atol=1e-5)
+
+
+def test_numbers_are_encoded_piece_by_piece(ops):
+    case = make_case(n_levels=())
+    model, edges = VAE(case.architecture, ops), case.layout.edges
+    low, high = edges[:, 0], edges[:, -1]
+    inside = 0.75 * edges[:, 2] + 0.25 * edges[:, 3]
+    values = np.array([low - 1, low, inside, high, high + 1, inside], np.float32)
+    observed = np.arange(6)[:, None] < np.full(3, 5)
+
+    cells = model.cells(case.layout, values, observed)
+    shape = (6, 3, case.architecture.n_bins)
+    found = np.reshape(np.asarray(model._bins(case.layout, cells)), shape)
+
+    expected = np.zeros(shape)
+    expected[2, :, :3] = 1.0, 1.0, 0.25
+    expected[[3, 4]] = 1.0
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_networks_scale_deviations_by_e_squared_at_most(case, ops):
+    bias = case.weights["encoder.log_scale.bias"]
+    for sign in (-1, 1):
+        extreme = case.weights | {"encoder.log_scale.bias": bias + sign * 1e3}
+        _, posterior = encode(case, ops, weights=extreme)
+        np.testing.assert_allclose(posterior.log_scale, sign * 2.0, atol=1e-5)
 
 
 def test_starting_networks_add_exactly_zero(case, ops):

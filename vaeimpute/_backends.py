@@ -8,6 +8,7 @@ environment variable KERAS_BACKEND; nothing here chooses one.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -44,15 +45,21 @@ class Backend:
 
         return keras.ops
 
-    def bfloat16_product(self, a: Any, b: Any) -> Any:
-        """Return ``a b`` of factors rounded to bfloat16, in single precision.
+    def affine(self, inputs: Any, kernel: Any, bias: Any) -> Any:
+        """Return ``inputs kernel + bias``."""
+        import keras
+
+        return keras.ops.matmul(inputs, kernel) + bias
+
+    def bfloat16_affine(self, inputs: Any, kernel: Any, bias: Any) -> Any:
+        """Return ``inputs kernel + bias``, the product's factors rounded to bfloat16.
 
         It has the range of single precision, so that no gradient has to be scaled.
         """
         import keras
 
-        factors = (keras.ops.cast(factor, "bfloat16") for factor in (a, b))
-        return keras.ops.cast(keras.ops.matmul(*factors), "float32")
+        factors = (keras.ops.cast(factor, "bfloat16") for factor in (inputs, kernel))
+        return keras.ops.cast(keras.ops.matmul(*factors), "float32") + bias
 
     def compile(self, function: Callable) -> Callable:
         """Return a pure function of arrays, compiled at its first call."""
@@ -80,11 +87,20 @@ class Backend:
             sum(values) / len(devices) for values in zip(*answers, strict=True)
         )
 
-    def split(self, flat: Any, sizes: list) -> list:
-        """Cut a vector into pieces."""
+    def cutter(self, shapes: list[tuple]) -> Callable:
+        """Return what cuts a vector into arrays of these shapes."""
         import keras
 
-        return keras.ops.split(flat, np.cumsum(sizes)[:-1].tolist())
+        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1].tolist()
+
+        def cut(flat):
+            pieces = keras.ops.split(flat, ends)
+            return [
+                keras.ops.reshape(piece, shape)
+                for piece, shape in zip(pieces, shapes, strict=True)
+            ]
+
+        return cut
 
     def on_device(self, device: str | None) -> contextlib.AbstractContextManager:
         """Return a context in which arrays are made on a device; None: the default."""
@@ -165,11 +181,24 @@ class _TensorFlow(Backend):
             value = objective(weights)
         return value, tape.gradient(value, weights)
 
-    def split(self, flat, sizes):
+    def affine(self, inputs, kernel, bias):
         import tensorflow as tf
 
-        # The cut's gradient is one concatenation.
-        return tf.split(flat, tf.stack(sizes))
+        # One kernel of TensorFlow's, whose gradient needs no look at shapes.
+        return tf.nn.bias_add(tf.matmul(inputs, kernel), bias)
+
+    def cutter(self, shapes):
+        import tensorflow as tf
+
+        # Sizes are tensors: what is made of them here is not made in every step.
+        sizes = tf.stack([math.prod(shape) for shape in shapes])
+        shapes = [tf.stack(shape) for shape in shapes]
+
+        def cut(flat):
+            # The cut's gradient is one concatenation.
+            return list(map(tf.reshape, tf.split(flat, sizes), shapes))
+
+        return cut
 
 
 class _Jax(Backend):

@@ -8,6 +8,7 @@ What differs by Keras backend is in `_backends`.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import threading
@@ -213,7 +214,7 @@ class _Programs:
     ):
         self._architecture, self._backend = architecture, backend
         self._devices = devices
-        self._product = backend.bfloat16_product if mixed_precision else None
+        self._affine = backend.bfloat16_affine if mixed_precision else backend.affine
         self.train = backend.compile(self._train_steps)
         self.answer = backend.compile(self._answer_rows)
 
@@ -257,22 +258,32 @@ class _Programs:
 
     def _model(self, sizes):
         """Return the model of these sizes and what cuts its flat weights."""
-        import keras
-
         architecture = self._architecture
         if self._backend.takes_any_size:
             architecture = _with_sizes(architecture, sizes)
-        shapes = architecture.weight_shapes()
+        model = VAE(architecture, self._backend.operations(), self._affine)
+        return model, self._cutter(architecture)
+
+    def _cutter(self, architecture: Architecture):
+        """Return what cuts flat weights into named ones, of several networks apart."""
+        pieces = {
+            name: [shape[1:]] * shape[0] if architecture.is_for_each(name) else [shape]
+            for name, shape in architecture.weight_shapes().items()
+        }
+        cut = self._backend.cutter(list(itertools.chain(*pieces.values())))
 
         def named(flat):
-            sizes = [math.prod(shape) for shape in shapes.values()]
-            pieces = self._backend.split(flat, sizes)
+            arrays = iter(cut(flat))
+            parts = {
+                name: tuple(itertools.islice(arrays, len(shapes)))
+                for name, shapes in pieces.items()
+            }
             return {
-                name: keras.ops.reshape(piece, shape)
-                for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
+                name: part if architecture.is_for_each(name) else part[0]
+                for name, part in parts.items()
             }
 
-        return VAE(architecture, self._backend.operations(), self._product), named
+        return named
 
 
 def _get_programs(

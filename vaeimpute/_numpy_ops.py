@@ -68,7 +68,6 @@ __all__ = [
     "take",
     "tanh",
     "transpose",
-    "unstack",
     "where",
 ]
 
@@ -91,11 +90,6 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
 def take(x, indices, axis):
     """Return the entries at `indices` along an axis."""
     return np.take(x, indices, axis=axis)
-
-
-def unstack(x, num):
-    """Return the entries along the first axis."""
-    return list(x)
 
 
 def stop_gradient(x):

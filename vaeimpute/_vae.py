@@ -76,7 +76,8 @@ class Architecture:
     n_networks : int
         Pairs of encoder and decoder networks around the one core. If there are
         several, their weights, and all that depends on them, have one more axis in
-        front, and answers are those of an equal mixture.
+        front, and answers are those of an equal mixture. Weights may also be a tuple
+        with an array for each network.
     """
 
     n_numeric: int
@@ -130,6 +131,10 @@ class Architecture:
     def heads(self) -> tuple[str, ...]:
         """Outputs of the encoder network."""
         return _HEADS[:2] if self.is_bottleneck else _HEADS
+
+    def is_for_each(self, weight: str) -> bool:
+        """Whether each of several networks has a weight of this name."""
+        return self.is_mixture and weight.endswith(("kernel", "bias"))
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the name and shape of every weight, in their fixed order."""
@@ -210,14 +215,14 @@ class VAE:
     architecture : Architecture
     ops : module
         ``keras.ops`` or `_numpy_ops`.
-    product : callable, optional
-        How the networks multiply matrices; as `ops` does by default.
+    affine : callable, optional
+        How the networks compute ``inputs kernel + bias``; as `ops` does by default.
     """
 
-    def __init__(self, architecture: Architecture, ops, product=None):
+    def __init__(self, architecture: Architecture, ops, affine=None):
         self.architecture = architecture
         self.ops = ops
-        self._product = product or ops.matmul
+        self._affine = affine or (lambda x, kernel, bias: ops.matmul(x, kernel) + bias)
         self._activation = getattr(ops, architecture.activation)
 
     @property
@@ -382,11 +387,20 @@ class VAE:
         )
         decoder = weights
         if not self.architecture.is_bottleneck:
-            decoder = {name: stop(weight) for name, weight in weights.items()}
+            decoder = self._constant(weights)
         filled = self.decode(decoder, layout, posterior.fill[..., :n_rows, :])
         hidden = self._hidden_cell_loss(layout, cells, filled)
         n_columns = ops.cast(self.architecture.n_columns, "float32")
         return (ops.mean(matching - bound) + ops.mean(hidden)) / n_columns
+
+    def _constant(self, weights):
+        """Return what decodes, with no gradient to it."""
+        stop = self.ops.stop_gradient
+        return {
+            name: tuple(map(stop, x)) if isinstance(x, tuple) else stop(x)
+            for name, x in weights.items()
+            if not name.startswith("encoder")
+        }
 
     def _hidden_cell_loss(self, layout, cells, filled):
         """Return the weighted error of every observed cell, per row."""
@@ -519,14 +533,11 @@ class VAE:
         """
         if not self.architecture.is_mixture:
             return [weights]
-        # Cut all at once: the gradient of single slices is a table of zeros for each.
-        count = self.architecture.n_networks
-        pieces = {
-            name: self.ops.unstack(weight, count)
-            for name, weight in weights.items()
-            if name.endswith(("kernel", "bias"))
-        }
-        return [{name: x[k] for name, x in pieces.items()} for k in range(count)]
+        of_each = {x: y for x, y in weights.items() if self.architecture.is_for_each(x)}
+        return [
+            {name: weight[k] for name, weight in of_each.items()}
+            for k in range(self.architecture.n_networks)
+        ]
 
     def _joined(self, outputs):
         """Return the outputs of all networks as one array."""
@@ -541,11 +552,11 @@ class VAE:
             )
             for part in ("kernel", "bias")
         )
-        return self._product(hidden, kernel) + bias
+        return self._affine(hidden, kernel, bias)
 
     def _dense(self, weights, name: str, inputs):
         kernel, bias = weights[f"{name}.kernel"], weights[f"{name}.bias"]
-        return self._product(inputs, kernel) + bias
+        return self._affine(inputs, kernel, bias)
 
 
 class Batch(NamedTuple):
