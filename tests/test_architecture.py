@@ -27,7 +27,7 @@ FLOORS = [
     ["_columns", "amputation", "metrics", "datasets"],
     [
         *("_tables", "_encoding", "_likelihoods", "_factor_analysis"),
-        *("_persistence", "_latent_prior"),
+        *("_persistence", "_latent_prior", "_latent_posterior"),
     ],
     ["_vae", "_validation", "_predictive", "_hidden_cells"],
     ["_engine", "_importance"],

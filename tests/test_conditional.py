@@ -14,7 +14,8 @@ from vaeimpute import _conditional, _importance, _numpy_ops
 from vaeimpute._columns import Column
 from vaeimpute._conditional import FittedVAE
 from vaeimpute._encoding import Encoding, Rows
-from vaeimpute._vae import VAE, Architecture, draw_latent, kl_to_prior
+from vaeimpute._latent_posterior import draw_latent, kl_to_prior
+from vaeimpute._vae import VAE, Architecture
 
 
 def make_model(n_latent=3, hidden=(8,), n_rows=150, n_networks=1):

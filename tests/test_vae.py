@@ -9,18 +9,15 @@ from scipy.stats import multivariate_normal, norm
 from vaeimpute import _backends, _numpy_ops, _vae
 from vaeimpute._columns import Column
 from vaeimpute._encoding import Encoding, Layout, Rows
-from vaeimpute._vae import (
-    VAE,
-    Architecture,
-    Batch,
+from vaeimpute._latent_posterior import (
     Posterior,
     draw_latent,
-    initial_weights,
     kl_between,
     kl_to_prior,
     latent_log_density,
     whiten_latent,
 )
+from vaeimpute._vae import VAE, Architecture, Batch, initial_weights
 
 
 class Case(NamedTuple):

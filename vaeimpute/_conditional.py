@@ -26,12 +26,13 @@ from vaeimpute._importance import (
     no_intervals,
     shares_in_centre,
 )
+from vaeimpute._latent_posterior import Posterior, draw_latent
 from vaeimpute._latent_prior import LatentPrior
 from vaeimpute._likelihoods import pool_levels, pool_numbers
 from vaeimpute._predictive import Predictive
 from vaeimpute._row_streams import RowStreams
 from vaeimpute._threads import one_blas_thread
-from vaeimpute._vae import VAE, Architecture, Decoded, Posterior, draw_latent
+from vaeimpute._vae import VAE, Architecture, Decoded
 
 _BLOCK_ROWS = 64
 

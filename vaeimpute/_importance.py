@@ -14,16 +14,15 @@ from scipy.special import softmax
 
 from vaeimpute import _numpy_ops
 from vaeimpute._encoding import Intervals, Layout, Rows
-from vaeimpute._latent_prior import LatentPrior
-from vaeimpute._likelihoods import log_interval_probability
-from vaeimpute._vae import (
-    VAE,
-    Decoded,
+from vaeimpute._latent_posterior import (
     Posterior,
     draw_latent,
     latent_log_density,
     whiten_latent,
 )
+from vaeimpute._latent_prior import LatentPrior
+from vaeimpute._likelihoods import log_interval_probability
+from vaeimpute._vae import VAE, Decoded
 
 #: Draws of z per row behind a density.
 _DENSITY_DRAWS = 64

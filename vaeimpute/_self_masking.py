@@ -21,9 +21,10 @@ from vaeimpute._factor_analysis import (
     maximise,
     sort_by_pattern,
 )
+from vaeimpute._latent_posterior import draw_latent
 from vaeimpute._row_streams import RowStreams
 from vaeimpute._threads import one_blas_thread
-from vaeimpute._vae import core_weights, draw_latent
+from vaeimpute._vae import core_weights
 
 #: Steps of stochastic EM, those of them that forget what came before, and how fast
 #: later ones do so (Delyon, Lavielle & Moulines 1999: between one half and one).

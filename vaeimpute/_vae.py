@@ -19,6 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vaeimpute._encoding import BINS_IF_NARROW, Layout, Rows
+from vaeimpute._latent_posterior import (
+    Posterior,
+    diagonals,
+    draw_latent,
+    kl_between,
+    kl_to_prior,
+    matrix_times_vector,
+    transposed,
+)
 from vaeimpute._likelihoods import (
     gaussian_log_density,
     level_log_probabilities,
@@ -174,30 +183,6 @@ class Cells(NamedTuple):
     present: Any  # (n_rows, n_values), 1 where observed
     observed: Any  # (n_rows, n_columns), 1 where observed
     indicators: Any  # (n_rows, n_levels), 1 at the level of an observed cell
-
-
-class Posterior(NamedTuple):
-    """Gaussian q(z | x_c) with covariance ``D A^-1 D``, D = diag(exp(log_scale)).
-
-    The core's exact posterior covariance ``A^-1``, each latent scaled by the
-    network. With ``A = L L'``, ``whitening = L^-1`` whitens the core's posterior
-    and its transpose turns white noise into draws. The matrices pass no gradient.
-    `fill` is the point whose decoding predicts missing cells best; it is no part
-    of q.
-    """
-
-    mean: Any  # (n_rows, n_latent)
-    fill: Any  # (n_rows, n_latent)
-    log_scale: Any  # (n_rows, n_latent)
-    precision: Any  # (n_rows, n_latent, n_latent), A
-    factor: Any  # (n_rows, n_latent, n_latent), L
-    whitening: Any  # (n_rows, n_latent, n_latent), L^-1
-    covariance: Any  # (n_rows, n_latent, n_latent), A^-1
-
-    def rows(self, some: slice) -> Posterior:
-        """Return the posterior of some rows."""
-        vectors = (array[..., some, :] for array in self[:3])
-        return Posterior(*vectors, *(array[some] for array in self[3:]))
 
 
 class Decoded(NamedTuple):
@@ -458,11 +443,11 @@ class VAE:
         identity = ops.eye(self.architecture.n_latent, dtype=factor.dtype)
         right = ops.broadcast_to(identity, ops.shape(factor))
         whitening = ops.solve_triangular(factor, right, lower=True)
-        covariance = ops.matmul(_transposed(ops, whitening), whitening)
-        start = _apply(ops, covariance, stop(projected))
+        covariance = ops.matmul(transposed(ops, whitening), whitening)
+        start = matrix_times_vector(ops, covariance, stop(projected))
         image = ops.matmul(start, ops.transpose(loadings)) * noise_precision
         residual = projected - start - ops.matmul(image, loadings)
-        mean = start + _apply(ops, covariance, residual)
+        mean = start + matrix_times_vector(ops, covariance, residual)
         return mean, (precision, factor, whitening, covariance)
 
     def _features(self, weights, layout, cells: Cells, core_latent):
@@ -569,90 +554,14 @@ class Batch(NamedTuple):
     noise: Any  # (n_bounded, n_latent), standard normal, for the first rows
 
 
-def draw_latent(ops, posterior: Posterior, noise):
-    """Return the reparameterised sample ``mean + D L'^-1 noise``."""
-    core = _apply(ops, _transposed(ops, posterior.whitening), noise)
-    return posterior.mean + ops.exp(posterior.log_scale) * core
-
-
-def whiten_latent(ops, posterior: Posterior, latent):
-    """Return the noise of which `draw_latent` would make this latent."""
-    gap = (latent - posterior.mean) * ops.exp(-posterior.log_scale)
-    return _apply(ops, _transposed(ops, posterior.factor), gap)
-
-
-def kl_to_prior(ops, posterior: Posterior):
-    """Return KL(q || N(0, I)) per row (Kingma & Welling 2014, appendix B)."""
-    variance = _diagonal(ops, posterior.covariance)
-    trace = ops.sum(ops.exp(2.0 * posterior.log_scale) * variance, -1)
-    square = ops.sum(ops.square(posterior.mean), -1)
-    excess = trace + square - _n_latent(ops, posterior)
-    return 0.5 * excess - _log_determinant(ops, posterior)
-
-
-def kl_between(ops, first: Posterior, second: Posterior):
-    """Return KL(first || second) per row, in closed form.
-
-    With ``u = exp(first.log_scale - second.log_scale)`` the trace term
-    ``tr(D2^-1 A2 D2^-1 D1 A1^-1 D1)`` is ``u' (A2 * A1^-1) u``, elementwise *.
-    """
-    ratio = ops.exp(first.log_scale - second.log_scale)
-    trace = _quadratic(ops, second.precision * first.covariance, ratio)
-    gap = (first.mean - second.mean) * ops.exp(-second.log_scale)
-    square = _quadratic(ops, second.precision, gap)
-    determinants = _log_determinant(ops, second) - _log_determinant(ops, first)
-    return 0.5 * (trace + square - _n_latent(ops, first)) + determinants
-
-
-def latent_log_density(ops, posterior: Posterior, noise):
-    """Return log q(z) at the draw that `draw_latent` makes of the noise, per row."""
-    constant = noise.shape[-1] * math.log(2 * math.pi)
-    normal = -0.5 * (constant + ops.sum(ops.square(noise), -1))
-    return normal - _log_determinant(ops, posterior)
-
-
 def _reach(ops, covariance):
     """Return how far a unit of the encoder's output moves each latent.
 
     One where the core knows little, `_LARGEST_REACH` standard deviations where it
     knows much, (n_rows, n_latent).
     """
-    variance = _diagonal(ops, covariance)
+    variance = diagonals(ops, covariance)
     return 1.0 / ops.sqrt(1.0 + 1.0 / (_LARGEST_REACH**2 * variance))
-
-
-def _n_latent(ops, posterior: Posterior):
-    return ops.cast(ops.shape(posterior.mean)[-1], "float32")
-
-
-def _log_determinant(ops, posterior: Posterior):
-    """Return half the log-determinant of the covariance, ``log |D L'^-1|``."""
-    diagonal = _diagonal(ops, posterior.factor)
-    return ops.sum(posterior.log_scale - ops.log(diagonal), -1)
-
-
-def _diagonal(ops, matrices):
-    return ops.diagonal(matrices, axis1=1, axis2=2)
-
-
-def _transposed(ops, matrices):
-    return ops.transpose(matrices, (0, 2, 1))
-
-
-def _apply(ops, matrices, vectors):
-    """Multiply each row's vector by its matrix."""
-    return ops.matmul(matrices, vectors[..., None])[..., 0]
-
-
-def _quadratic(ops, matrices, vectors):
-    """Return v' M v for each row and symmetric matrices that pass no gradient.
-
-    Its gradient 2 M v is what comes of holding M v fixed in 2 v' M v: the product
-    with the matrices is not repeated on the way back.
-    """
-    stop = ops.stop_gradient
-    image = stop(_apply(ops, matrices, vectors))
-    return ops.sum((2.0 * vectors - stop(vectors)) * image, -1)
 
 
 def core_weights(core, architecture: Architecture) -> dict[str, np.ndarray]:
