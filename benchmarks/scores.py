@@ -62,7 +62,7 @@ class Answers:
 def scores(problem: Problem, answers: dict[str, Answers]) -> dict[str, float]:
     """Return all scores; those of new rows begin with ``new_``."""
     scored = {}
-    unit = _standard_deviations(problem.fitted)
+    unit = standard_deviations(problem.fitted)
     for prefix, given in answers.items():
         part = problem.parts[prefix]
         found = {**of_cells(part, given, unit), **of_rows(part, given)}
@@ -121,7 +121,7 @@ def of_rows(part: Part, given: Answers) -> dict[str, float]:
     return {"energy_distance": distance}
 
 
-def _standard_deviations(part: Part) -> np.ndarray:
+def standard_deviations(part: Part) -> np.ndarray:
     """Return the unit of the errors of each column: that of the fitted rows."""
     known = ~np.isnan(part.truth)
     spread = np.nanstd(np.where(known, part.truth, np.nan), axis=0)

@@ -7,6 +7,7 @@ page in docs/.
 from benchmarks.uses import (
     anomalies,
     coefficients,
+    effort,
     generation,
     gpu,
     images,
@@ -34,5 +35,6 @@ STUDIES = {
         gpu.STUDY,
         large_tables.STUDY,
         samples.STUDY,
+        effort.STUDY,
     )
 }
