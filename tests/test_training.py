@@ -386,9 +386,11 @@ def assert_core_of_all_cells(trained, rows, encoding):
 
 def test_core_is_kept_where_networks_do_not_pay(table):
     settings = replace(SETTINGS, max_iter=200, tol=NEVER_ENOUGH, n_iter_no_change=2)
-    trained = train(*table, settings, seed=0)
+    seen = []
+    trained = train(*table, settings, 0, seen.append)
     assert_core_of_all_cells(trained, *table)
     assert len(trained.validation_scores) == 3
+    assert seen[-1].epoch == seen[-1].n_epochs == len(trained.loss_curve)
 
 
 def test_noise_is_left_to_the_core():

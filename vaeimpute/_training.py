@@ -517,8 +517,11 @@ class _Run:
                 self._share = share
             else:
                 since += 1
+            has_stalled = since >= self._settings.n_iter_no_change
+            if has_stalled and best_epoch == 0:  # the core is kept, nothing annealed
+                self._n_epochs = epoch + count
             self._report(state, score, state)
-            if self._is_stopped or since >= self._settings.n_iter_no_change:
+            if self._is_stopped or has_stalled:
                 break
         return best, best_epoch
 
