@@ -146,6 +146,8 @@ def test_lonely_values_below_the_known_range_keep_finite_scores():
         (lambda rng: np.full(400, 7.0), "normal"),
         (lambda rng: 1e300 * rng.normal(size=400), "normal"),
         (lambda rng: 1e-300 * lognormal(rng), "lognormal"),
+        # So large that none can have a fraction.
+        (lambda rng: 1e17 * lognormal(rng), "lognormal"),
         # Two values are as skewed on any scale.
         (lambda rng: (rng.random(400) < 0.05).astype(float), "normal"),
     ],

@@ -296,7 +296,9 @@ def choose_likelihood(known: np.ndarray):
     asymmetry = abs(skewness(known))
     if asymmetry <= _MIN_SKEWNESS or np.min(known) < 0:
         return Normal()
-    fits = [Count.fit(known) if is_whole(known) else LogNormal.fit(known)]
+    # Larger numbers are whole in double precision, counted or not.
+    is_counted = is_whole(known) and np.max(known) < 2.0**52
+    fits = [Count.fit(known) if is_counted else LogNormal.fit(known)]
     if _LEAST_LARGEST_SHARE <= np.max(known) <= 1 and not fits[0].is_discrete:
         fits.append(LogitNormal.fit(known))
     skews = [abs(skewness(fit.scores(known))) for fit in fits]
