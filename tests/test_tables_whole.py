@@ -255,7 +255,9 @@ def test_hardships_of_a_table_are_told(monkeypatch):
     monkeypatch.setattr(
         hardships, "SHORT", {"hidden_layer_sizes": (), "random_state": 0}
     )
-    iris = complete_iris()
+    # A share has no unit: it is left out of the comparison between units.
+    share = np.random.default_rng(0).beta(0.5, 4, size=150)
+    iris = complete_iris().assign(share=share / share.max())
     row = hardships.try_table(iris)
     assert row["failures"] == {}
     assert row["n_fits"] == 3 + 1 + 3
