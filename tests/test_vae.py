@@ -651,6 +651,21 @@ def test_decoder_adds_to_numbers_and_to_logits(case, ops):
         np.testing.assert_allclose(found - expected, 0, atol=1e-4)
 
 
+def test_core_predicts_shares_in_proportion_to_its_scores(ops):
+    case = make_case(hidden=())
+    model, layout = VAE(case.architecture, ops), case.layout
+    mean = np.zeros(case.architecture.n_values, np.float32)
+    mean[3:] = 0.1 * np.sin(np.arange(len(mean) - 3))
+    origin = np.zeros((1, case.architecture.n_latent), np.float32)
+
+    decoded = model.decode(case.weights | {"core.mean": mean}, layout, origin)
+
+    lift = 1 + layout.contrast @ mean[3:]
+    assert 0.7 < lift.min() < lift.max() < 1.3  # far from where it is bent
+    found = np.exp(np.asarray(model.log_levels(layout, decoded)))
+    np.testing.assert_allclose(found[0], np.exp(layout.log_share) * lift, rtol=5e-3)
+
+
 def test_probabilities_of_each_columns_levels_sum_to_one(mixed, ops):
     model = VAE(mixed.architecture, ops)
     _, log_levels = model.reconstruct(mixed.weights, mixed.layout, mixed.rows)
