@@ -51,8 +51,10 @@ FUNCTIONS = {path: x for path, x in objects().items() if inspect.isfunction(x)}
 METHODS = {
     f"{path}.{name}": method
     for path, owner in CLASSES.items()
+    # Cached properties count as routines since Python 3.13, and cannot be called.
     for name, method in inspect.getmembers(owner, inspect.isroutine)
-    if not name.startswith("_") and method.__module__.startswith("vaeimpute")
+    if not name.startswith("_") and callable(method)
+    if method.__module__.startswith("vaeimpute")
 }
 CALLABLES = FUNCTIONS | METHODS
 
