@@ -49,7 +49,7 @@ class Backend:
         """Return ``inputs kernel + bias``."""
         import keras
 
-        return keras.ops.matmul(inputs, kernel) + bias
+        return keras.ops.add(keras.ops.matmul(inputs, kernel), bias)
 
     def bfloat16_affine(self, inputs: Any, kernel: Any, bias: Any) -> Any:
         """Return ``inputs kernel + bias``, the product's factors rounded to bfloat16.
@@ -59,7 +59,8 @@ class Backend:
         import keras
 
         factors = (keras.ops.cast(factor, "bfloat16") for factor in (inputs, kernel))
-        return keras.ops.cast(keras.ops.matmul(*factors), "float32") + bias
+        product = keras.ops.cast(keras.ops.matmul(*factors), "float32")
+        return keras.ops.add(product, bias)
 
     def compile(self, function: Callable) -> Callable:
         """Return a pure function of arrays, compiled at its first call."""
