@@ -177,13 +177,22 @@ def convert(table: Table, container: str, names: Sequence[str]) -> Table:
     if before == container:
         return table
     if before == "polars":
-        table = table.to_pandas()
+        table = _as_pandas(table)
     elif before == "numpy":
         table = pd.DataFrame(table, columns=list(names)).infer_objects()
     if container == "polars":
         columns = [table.iloc[:, j] for j in range(table.shape[1])]
         return frame(names, columns, table.index, "polars")
     return table if container == "pandas" else _as_array(table)
+
+
+def _as_pandas(table: Any) -> pd.DataFrame:
+    """Return a frame of polars as one of pandas."""
+    import polars as pl
+
+    # polars itself forgot the order of an Enum's levels until lately.
+    enums = [name for name in table.columns if isinstance(table.schema[name], pl.Enum)]
+    return table.to_pandas().assign(**{x: _pandas_series(table[x]) for x in enums})
 
 
 def _as_array(table: pd.DataFrame) -> np.ndarray:
