@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import MissingIndicator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -210,12 +211,13 @@ def test_metadata_routing(numbers, labels):
     weights = np.ones(60)
     with config_context(enable_metadata_routing=True):
         classifier = LogisticRegression().set_fit_request(sample_weight=True)
-        classifier.set_score_request(sample_weight=True)
+        scoring = make_scorer(accuracy_score).set_score_request(sample_weight=True)
         pipe = make_pipeline(tiny(), classifier)
         pipe.fit(numbers, labels, sample_weight=weights)
         routing = tiny().get_metadata_routing()
+        params = {"sample_weight": weights}
         scores = cross_val_score(
-            pipe, numbers, labels, cv=2, params={"sample_weight": weights}
+            pipe, numbers, labels, scoring=scoring, cv=2, params=params
         )
         union = FeatureUnion([("filled", tiny())]).fit(numbers)
         GridSearchCV(tiny(), {"n_components": [1, 2]}, cv=2).fit(numbers)
