@@ -341,6 +341,27 @@ def test_pieces_without_rows(fitted, table, tmp_path):
     assert len(read(sink)) == len(table)
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("file_without", [0, 1])
+def test_a_file_without_a_cell_of_a_column(table, tmp_path, ending, file_without):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    halves = [table[:120], table[120:]]
+    halves[file_without] = halves[file_without].assign(age=None, region=None)
+    for number, half in enumerate(halves):
+        if ending == "csv":
+            half.to_csv(folder / f"{number}.csv", index=False)
+        else:
+            write(half, folder / f"{number}.parquet")
+    imputer = fit_dataset(core(), folder)
+    filled = read(transform_dataset(imputer, folder, tmp_path / "filled"))
+    assert filled.notna().all(axis=None)
+    known = table["region"].copy()
+    known[halves[file_without].index] = None
+    observed = known.notna()
+    assert (filled["region"][observed] == known[observed]).all()
+
+
 def test_a_source_that_changes_meanwhile_is_told(fitted, folder, tmp_path, monkeypatch):
     transform = VAEImputer.transform
 

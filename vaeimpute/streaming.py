@@ -7,6 +7,7 @@ Dask.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -219,11 +220,9 @@ def _pieces(source: Source) -> Iterable[_Piece]:
     if callable(source):
         return _frames_as_pieces(source)
     dataset = _as_dataset(source)
-    pieces = []
-    for fragment in sorted(dataset.get_fragments(), key=lambda x: x.path):
-        _check_schema(fragment, dataset.schema)
-        pieces += _pieces_of(fragment, dataset.schema)
-    return pieces
+    fragments = sorted(dataset.get_fragments(), key=lambda x: x.path)
+    schema = functools.reduce(_unified, fragments, dataset.schema)
+    return [piece for fragment in fragments for piece in _pieces_of(fragment, schema)]
 
 
 def _draw(
@@ -297,24 +296,27 @@ def _files_of(path: Path) -> list[Path]:
     return sorted(x for x in files if not x.name.startswith((".", "_")))
 
 
-def _check_schema(fragment, expected: pa.Schema) -> None:
-    from pyarrow import ArrowException
+def _unified(schema: pa.Schema, fragment) -> pa.Schema:
+    """Return the schema with the types of a file for columns of nothing before."""
+    import pyarrow as pa
 
     try:
         found = fragment.physical_schema
-    except (ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{fragment.path}: cannot be read: {error}") from error
-    if found.names != expected.names:
+    if found.names != schema.names:
         raise ValueError(
-            f"{fragment.path}: got columns {found.names}, expected {expected.names} "
+            f"{fragment.path}: got columns {found.names}, expected {schema.names} "
             "as in the first file."
         )
-    for name in expected.names:
-        if found.field(name).type != expected.field(name).type:
+    for field, known in zip(found, schema, strict=True):
+        # A file in which a column has no cell does not know its type.
+        if field.type != known.type and pa.null() not in (field.type, known.type):
             raise ValueError(
-                f"{fragment.path}, column {name!r}: got {found.field(name).type}, "
-                f"expected {expected.field(name).type} as in the first file."
+                f"{fragment.path}, column {field.name!r}: got {field.type}, "
+                f"expected {known.type} as in the first file."
             )
+    return pa.unify_schemas([schema, found])
 
 
 def _pieces_of(fragment, schema: pa.Schema) -> Iterator[_Piece]:
