@@ -382,9 +382,11 @@ def texts(n, length=30, n_levels=None):
 @pytest.mark.parametrize(
     "cells",
     [
-        *(texts(20), texts(20, 17), texts(100, n_levels=96), texts(1001, 4)),
+        *(texts(20), texts(20, 17), texts(100, n_levels=96), texts(1010, 4, 1001)),
         [*texts(20), *[None] * 50],
-        ["short", "brief", *texts(30, 17)],
+        ["short", "brief", "brief", *texts(30, 17)],
+        # Identifiers, of which none recurs, may be short.
+        *(texts(20, 2), texts(1000, 4)),
     ],
     ids=len,
 )
@@ -409,8 +411,8 @@ def test_text_that_hardly_recurs_is_free_text(cells, dtype):
 @pytest.mark.parametrize(
     "cells",
     [
-        *(texts(19), texts(20, 16), texts(1000, 4), texts(100, n_levels=95)),
-        [*texts(10, 17), *texts(10, 9)],
+        *(texts(19), texts(100, n_levels=95), texts(21, 16, 20), texts(1000, 4, 999)),
+        [*texts(10, 17), *texts(10, 9), *texts(10, 9)[:1]],
     ],
     ids=len,
 )

@@ -90,9 +90,9 @@ class VAEImputer(UncertaintyMixin, TransformerMixin, BaseVAE):
         Columns of a float dtype whose filled cells are to be whole numbers: names,
         positions, or one boolean per column. Those of integer dtypes always are.
     text_features : {"error", "passthrough"}, default="error"
-        What to do with columns of free text, which is long, or of more than 1,000
-        kinds, and differs in nearly every row: raise, or leave them untouched, gaps
-        included.
+        What to do with columns of free text, of which at least 20 cells are observed:
+        all differ, or nearly all, and they are long or of more than 1,000 kinds. Raise,
+        or leave them untouched, gaps included.
     likelihoods : dict of column to str, default=None
         How columns are distributed, by name (or position): "normal",
         "lognormal" (from zero up), "logitnormal" (shares of 1 or 100) or "count"

@@ -13,8 +13,9 @@ from vaeimpute._dtypes import infinity, python_value
 
 Level = Any  # str, int, float or bool; for a category whatever its categories are
 
-#: Text is free text if at least so many cells are observed, more than this share of
-#: them differ, and they are longer than so many characters or are more than so many.
+#: Text is free text if at least so many cells are observed and all of them differ, or
+#: more than this share, and they are longer than so many characters or are more than so
+#: many.
 _FREE_TEXT_CELLS, _FREE_TEXT_SHARE = 20, 0.95
 _FREE_TEXT_LENGTH, _FREE_TEXT_LEVELS = 16, 1_000
 
@@ -41,6 +42,8 @@ def is_free_text(position: np.ndarray, levels: Sequence[Level]) -> bool:
     n_cells, n_levels = len(position), len(levels)
     if n_cells < _FREE_TEXT_CELLS or n_levels <= _FREE_TEXT_SHARE * n_cells:
         return False
+    if n_levels == n_cells:  # an identifier, however short
+        return True
     lengths = np.array([len(str(level)) for level in levels])[position]
     return n_levels > _FREE_TEXT_LEVELS or np.median(lengths) > _FREE_TEXT_LENGTH
 
