@@ -32,7 +32,7 @@ from vaeimpute import VAEImputer, metrics
 from vaeimpute.comparison import Encoded
 
 TOY = "toy"
-LIMITS = Limits(seconds=60, gib=8)
+LIMITS = Limits(seconds=300, gib=8)
 
 
 class ConstantFiller:
