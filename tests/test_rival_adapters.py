@@ -129,6 +129,14 @@ def test_copula_fills_new_rows(truth, hidden):
     assert error < 0.7
 
 
+def test_copula_draws_each_row_by_its_own_noise():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)), columns=[*"ab"])
+    X.loc[::2, "b"] = np.nan
+    imputer = make("gaussian_copula", *_first("gaussian_copula")).fit(X)
+    means = [draw.loc[::2, "b"].mean() for draw in imputer.draw(X, 20, random_state=0)]
+    assert 0.03 < np.std(means) < 0.2  # 1 / sqrt(150); one noise for all rows: 1
+
+
 def _first(module):
     library, classes = ADAPTERS[module]
     return library, *next(iter(classes.items()))

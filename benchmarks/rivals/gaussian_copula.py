@@ -54,6 +54,8 @@ class GaussianCopula(TransformerMixin, BaseEstimator):
         self.copula_._rng = generator
         self.copula_._sample_seed = random_state
         drawn = self.copula_.sample_imputation(_encoded(X), num=n_draws)
+        # It draws all rows by the same noise: shuffled, they are independent.
+        drawn = np.array([generator.permutation(row, axis=1) for row in drawn])
         tables = []
         for values in np.moveaxis(drawn, -1, 0):
             # Of several levels of a cell drawn at once, any may be it.
