@@ -137,6 +137,15 @@ def test_copula_draws_each_row_by_its_own_noise():
     assert 0.03 < np.std(means) < 0.2  # 1 / sqrt(150); one noise for all rows: 1
 
 
+def test_copula_never_fills_levels_that_are_not_observed(truth, hidden):
+    X = truth.mask(hidden)
+    X["size"] = X["size"].mask(X["size"] == "x")
+    imputer = make("gaussian_copula", *_first("gaussian_copula"))
+    filled = imputer.fit(X).transform(X)
+    assert set(filled["size"]) == set("vwyz")
+    assert set(imputer.draw(X, 1, random_state=0)[0]["size"]) == set("vwyz")
+
+
 def _first(module):
     library, classes = ADAPTERS[module]
     return library, *next(iter(classes.items()))

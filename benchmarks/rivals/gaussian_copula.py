@@ -16,6 +16,7 @@ class GaussianCopula(TransformerMixin, BaseEstimator):
     one: its version 0.0.4 raises an error for those. It has no nominal columns. Each
     level but the first, which the others determine, enters as an ordinal column of 0
     and 1; its probability is read off how far its latent mean is above its threshold.
+    Columns that do not vary, as levels that are never observed, are left out.
 
     Parameters
     ----------
@@ -29,10 +30,13 @@ class GaussianCopula(TransformerMixin, BaseEstimator):
         from gcimpute.gaussian_copula import GaussianCopula as Copula
 
         encoded = _encoded(X)
+        self.least_ = np.nanmin(encoded, axis=0)
+        self.varies_ = self.least_ < np.nanmax(encoded, axis=0)
+        encoded = encoded[:, self.varies_]
         self.copula_ = Copula(random_state=self.random_state)
         kinds = self.copula_.get_vartype_indices(encoded)
         ordinal = kinds != "continuous"
-        ordinal[X.select_dtypes("number").shape[1] :] = True
+        ordinal[self.varies_[: X.select_dtypes("number").shape[1]].sum() :] = True
         # An empty list is an error, too.
         kinds = {"ordinal": list(np.flatnonzero(ordinal))} if ordinal.any() else {}
         self.copula_.fit(encoded, convergence_verbose=False, **kinds)
@@ -40,12 +44,13 @@ class GaussianCopula(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        encoded = _encoded(X)
+        encoded = _encoded(X)[:, self.varies_]
         # What its own `transform` does, which keeps the latent means to itself.
         latent, lower, upper = self.copula_._observed_to_latent(encoded)
         latent, _ = self.copula_._fillup_latent(latent, lower, upper)
         filled = self.copula_._latent_to_imp(latent, encoded)
-        return _decoded(filled, norm.cdf(latent - self.thresholds_), X)
+        votes = norm.cdf(latent - self.thresholds_)
+        return _decoded(self._with_constants(filled), self._with_constants(votes), X)
 
     def draw(self, X, n_draws, random_state):
         """Return tables completed by draws from the fitted copula."""
@@ -53,15 +58,23 @@ class GaussianCopula(TransformerMixin, BaseEstimator):
         # What it draws by, and lets nobody set after the fit.
         self.copula_._rng = generator
         self.copula_._sample_seed = random_state
-        drawn = self.copula_.sample_imputation(_encoded(X), num=n_draws)
+        drawn = self.copula_.sample_imputation(
+            _encoded(X)[:, self.varies_], num=n_draws
+        )
         # It draws all rows by the same noise: shuffled, they are independent.
         drawn = np.array([generator.permutation(row, axis=1) for row in drawn])
         tables = []
         for values in np.moveaxis(drawn, -1, 0):
+            values = self._with_constants(values)
             # Of several levels of a cell drawn at once, any may be it.
             votes = values * generator.uniform(0.9, 1.0, values.shape)
             tables.append(_decoded(values, votes, X))
         return tables
+
+    def _with_constants(self, values):
+        whole = np.tile(self.least_, (len(values), 1))
+        whole[:, self.varies_] = values
+        return whole
 
 
 def _encoded(X) -> np.ndarray:
