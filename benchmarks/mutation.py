@@ -30,7 +30,7 @@ COPIED = ("vaeimpute", "benchmarks", "tests", "docs", "pyproject.toml", "README.
 TESTS = {
     "_likelihoods": ("likelihoods",),
     "_vae": ("vae", "numpy_ops", "mixture", "transformer"),
-    "_latent_posterior": ("vae",),
+    "_latent_posterior": ("latent_posterior", "vae"),
     "_latent_prior": ("latent_prior",),
     "_hidden_cells": ("model_selection",),
     "inference": ("inference",),

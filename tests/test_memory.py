@@ -18,7 +18,7 @@ from vaeimpute import VAEImputer
 N_FITS = int(os.environ.get("VAEIMPUTE_FITS", "30"))
 MOST_MEGABYTES = 125.0
 # oneDNN, of which TensorFlow makes use, keeps up to 1,024 programs of its own, one for
-# each shape that a product has had: another 100 MB, which level off after 100 fits.
+# each shape that a product has had: another 70 MB, which level off after 100 fits.
 SETTINGS = {"TF_ENABLE_ONEDNN_OPTS": "0"}
 
 STATUS = Path("/proc/self/status")

@@ -9,14 +9,7 @@ from scipy.stats import multivariate_normal, norm
 from vaeimpute import _backends, _numpy_ops, _vae
 from vaeimpute._columns import Column
 from vaeimpute._encoding import Encoding, Layout, Rows
-from vaeimpute._latent_posterior import (
-    Posterior,
-    draw_latent,
-    kl_between,
-    kl_to_prior,
-    latent_log_density,
-    whiten_latent,
-)
+from vaeimpute._latent_posterior import draw_latent, kl_between, kl_to_prior
 from vaeimpute._vae import VAE, Architecture, Batch, initial_weights
 
 
@@ -113,13 +106,6 @@ def assert_slopes_agree(keras_objective, numpy_objective, weights, names):
         assert np.sum(found[name] * direction) == pytest.approx(
             expected, abs=1e-3 * scale
         ), name
-
-
-def covariances(posterior):
-    """Return D A^-1 D of each row by general linear algebra."""
-    scale = np.exp(posterior.log_scale)
-    inverse = np.linalg.inv(posterior.precision)
-    return scale[:, :, None] * inverse * scale[:, None, :]
 
 
 def encode(case, ops=_numpy_ops, rows=None, weights=None):
@@ -258,7 +244,8 @@ def test_nothing_observed_gives_the_prior(ops):
     _, posterior = encode(case, ops, rows=nothing)
     posterior = double(posterior)
     np.testing.assert_array_equal(posterior.mean, 0.0)
-    np.testing.assert_array_equal(covariances(posterior), [np.eye(3)] * 24)
+    np.testing.assert_array_equal(posterior.log_scale, 0.0)
+    np.testing.assert_array_equal(posterior.covariance, [np.eye(3)] * 24)
 
 
 @pytest.mark.parametrize("name", ["core.loadings", "core.log_noise", "core.mean"])
@@ -278,96 +265,6 @@ def test_gradient_of_the_posterior_mean_is_exact(mixed, name):
         case.weights,
         [name],
     )
-
-
-def test_draws_have_the_posterior_covariance(mixed, ops):
-    _, posterior = encode(mixed, ops)
-    columns = []
-    for direction in np.eye(3, dtype=np.float32):
-        noise = np.tile(direction, (24, 1))
-        columns.append(np.asarray(draw_latent(ops, posterior, noise)))
-    posterior = double(posterior)
-
-    spread = np.stack(columns, axis=2) - posterior.mean[:, :, None]
-
-    assert np.abs(posterior.log_scale).max() > 0.05
-    np.testing.assert_allclose(
-        spread @ spread.transpose(0, 2, 1), covariances(posterior), atol=1e-5
-    )
-
-
-def test_density_of_a_draw_is_scipys(mixed):
-    _, posterior = encode(mixed)
-    noise = np.random.default_rng(4).normal(size=(24, 3))
-
-    found = latent_log_density(_numpy_ops, posterior, noise)
-
-    draws = draw_latent(_numpy_ops, posterior, noise)
-    for i, covariance in enumerate(covariances(posterior)):
-        normal = multivariate_normal(posterior.mean[i], covariance)
-        assert found[i] == pytest.approx(normal.logpdf(draws[i]))
-
-
-# Divergences.
-
-
-def gaussian_kl(mean, covariance, other_mean, other_covariance):
-    """Return KL(N(mean, covariance) || N(other_mean, other_covariance))."""
-    inverse, gap = np.linalg.inv(other_covariance), other_mean - mean
-    determinants = np.linalg.slogdet(other_covariance)[1]
-    determinants -= np.linalg.slogdet(covariance)[1]
-    trace = np.trace(inverse @ covariance)
-    return 0.5 * (trace + gap @ inverse @ gap - len(mean) + determinants)
-
-
-def two_posteriors(case, ops=_numpy_ops):
-    """Return posteriors of whole rows and of the same rows with fewer cells."""
-    batch = make_batch(case)
-    shown = Rows(batch.values, batch.observed & (batch.hide >= batch.rate))
-    return encode(case, ops)[1], encode(case, ops, rows=shown)[1]
-
-
-def test_divergences_are_the_closed_forms(mixed, ops):
-    first, second = two_posteriors(mixed, ops)
-    to_prior = np.asarray(kl_to_prior(ops, first))
-    between = np.asarray(kl_between(ops, first, second))
-
-    first, second = double(first), double(second)
-    spreads = zip(covariances(first), covariances(second), strict=True)
-    for i, (spread, other) in enumerate(spreads):
-        expected = gaussian_kl(first.mean[i], spread, np.zeros(3), np.eye(3))
-        assert to_prior[i] == pytest.approx(expected, abs=1e-4)
-        expected = gaussian_kl(first.mean[i], spread, second.mean[i], other)
-        assert between[i] == pytest.approx(expected, abs=1e-4)
-
-
-def test_divergences_agree_with_draws(mixed):
-    first, second = (p.rows(slice(0, 4)) for p in two_posteriors(mixed))
-    rng = np.random.default_rng(5)
-    to_prior, between = [], []
-    for _ in range(20_000):
-        noise = rng.standard_normal((4, 3))
-        latent = draw_latent(_numpy_ops, first, noise)
-        density = latent_log_density(_numpy_ops, first, noise)
-        prior = norm.logpdf(latent).sum(axis=1)
-        # The noise with which the second posterior would have made this draw.
-        gap = (latent - second.mean) * np.exp(-second.log_scale)
-        its_noise = np.einsum("nji,nj->ni", second.factor, gap)
-        to_prior.append(density - prior)
-        between.append(density - latent_log_density(_numpy_ops, second, its_noise))
-
-    for draws, exact in [
-        (to_prior, kl_to_prior(_numpy_ops, first)),
-        (between, kl_between(_numpy_ops, first, second)),
-    ]:
-        error = np.std(draws, axis=0) / np.sqrt(len(draws))
-        np.testing.assert_array_less(np.abs(np.mean(draws, axis=0) - exact), 4 * error)
-
-
-def test_a_posterior_is_no_distance_from_itself(case, ops):
-    _, posterior = encode(case, ops)
-    distance = np.asarray(kl_between(ops, posterior, posterior))
-    np.testing.assert_allclose(distance, 0.0, atol=1e-5)
 
 
 # The likelihood and the bound.
@@ -751,23 +648,6 @@ def test_networks_move_the_posterior_by_five_deviations_at_most(case, ops, size)
     # One over the sum of 1 and 1 / (5 deviations), both squared.
     reach = np.sqrt(1.0 / (1.0 + 1.0 / (25.0 * variance)))
     np.testing.assert_allclose(means[1] - means[0], reach, rtol=1e-3, atol=1e-5)
-
-
-def test_whitening_a_draw_gives_back_its_noise(case, ops):
-    _, posterior = encode(case, ops)
-    noise = make_batch(case).noise
-    latent = draw_latent(ops, posterior, noise)
-    np.testing.assert_allclose(
-        whiten_latent(ops, posterior, latent), noise, rtol=1e-3, atol=1e-3
-    )
-
-
-def test_posterior_of_some_rows(mixed):
-    _, posterior = encode(mixed)
-    some = posterior.rows(slice(3, 7))
-    assert isinstance(some, Posterior)
-    for part, whole in zip(some, posterior, strict=True):
-        np.testing.assert_array_equal(part, whole[3:7])
 
 
 def test_weights_of_an_architecture_without_networks_are_the_cores():
